@@ -1,0 +1,36 @@
+# Each target makes the virtual environment itself when it is missing. ARGS passes arguments on: make demo ARGS="--stations 5"
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: demo test lint bench kpi chaos
+
+demo: $(STAMP)
+	$(PY) -m magwatch demo $(ARGS)
+
+test: $(STAMP)
+	sh tests/servers.sh
+	$(PY) -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(STAMP)
+	$(PY) -m benchmarks.pipeline $(ARGS)
+	$(PY) -m benchmarks.despike $(ARGS)
+
+kpi: $(STAMP)
+	$(PY) -m benchmarks.kpi $(ARGS)
+
+chaos: $(STAMP)
+	$(PY) -m pytest tests/chaos --chaos $(ARGS)
+
+$(STAMP): pyproject.toml
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --editable '.[dev]'
+	touch $@

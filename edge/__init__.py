@@ -1,0 +1,1 @@
+"""The field side: reads sensors, cleans and watches every sample, sends it until the gateway has it."""

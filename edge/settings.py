@@ -1,0 +1,81 @@
+"""The agent's configuration: one station, its sensors, its broker."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from stream.events import Name
+from stream.messages import Position
+from stream.pipeline import PipelineSettings
+from stream.transport.broker import BrokerSettings
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimulatedSource(_Settings):
+    """The simulated sensor of `firmware_sim`; `scenario` is its own table of settings."""
+
+    type: Literal["sim"]
+    scenario: dict[str, JsonValue] = {}
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """Ends after so many seconds; runs for ever without it."""
+    journal: Path | None = None
+    """Where the simulator writes its own count and the truth of what it put in."""
+
+
+class ArchiveSource(_Settings):
+    """Archive files played through the live path, at their own times."""
+
+    type: Literal["archive"]
+    files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    speed: Annotated[float, Field(gt=0)] | None = None
+    """Times real time; as fast as it goes without it."""
+
+
+Source = Annotated[SimulatedSource | ArchiveSource, Field(discriminator="type")]
+
+
+class SensorSettings(_Settings):
+    """One sensor: where its samples come from and how they are cut into blocks."""
+
+    name: Name
+    source: Source
+    block_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """A block is sent when it spans so long; events do not wait for it."""
+    pipeline: PipelineSettings = PipelineSettings()
+
+
+class OutboxSettings(_Settings):
+    """What the agent keeps until the gateway has it."""
+
+    limit_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """When the outbox grows beyond this the oldest blocks go, and are counted."""
+    window_blocks: Annotated[int, Field(ge=1, le=1000)] = 64
+    """Blocks sent and not yet committed."""
+    resend_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    """A block is sent again when no commit has come after so long; doubled each time up to a minute."""
+
+
+class AgentSettings(_Settings):
+    """Everything that `magwatch edge --config FILE` reads."""
+
+    station: Name
+    data_dir: Path
+    position: Position | None = None
+    broker: BrokerSettings = BrokerSettings()
+    sensors: Annotated[tuple[SensorSettings, ...], Field(min_length=1, max_length=64)]
+    outbox: OutboxSettings = OutboxSettings()
+    status_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    """How often the station tells how it is."""
+
+    @field_validator("sensors")
+    @classmethod
+    def _distinct(cls, sensors: tuple[SensorSettings, ...]) -> tuple[SensorSettings, ...]:
+        names = [sensor.name for sensor in sensors]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sensors are called {', '.join(twice)}: names within a station are distinct")
+        return sensors

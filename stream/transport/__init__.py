@@ -1,0 +1,1 @@
+"""How messages travel: MQTT through paho, seen from asyncio."""
