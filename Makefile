@@ -33,4 +33,6 @@ $(STAMP): pyproject.toml
 	python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
 	$(PY) -m pip install --editable '.[dev]'
+	@echo "compiling the kernels, once"
+	$(PY) -c "from stream import pipeline; pipeline.warm_up()"
 	touch $@

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import version
 from typing import Literal
 
@@ -24,7 +24,7 @@ from stream.transport.link import Link
 
 log = logging.getLogger(__name__)
 
-OpenSource = Callable[[SensorSettings], AsyncIterator[Samples]]
+OpenSource = Callable[[SensorSettings], AsyncGenerator[Samples]]
 SNAPSHOT_S = 10.0
 
 
@@ -36,7 +36,13 @@ class Agent:
         self.settings, self._open_source = settings, open_source
         self._boot = secrets.randbits(64) if boot is None else boot
         self._lines = {sensor.name: Line(settings.station, sensor, self._boot) for sensor in settings.sensors}
+        self._events = 0
         self._status_topic = str(StationTopic(settings.station, "status"))
+
+    def counts(self) -> dict[str, int]:
+        """Samples and events of all sensors since the start."""
+        lines = self._lines.values()
+        return {"samples": sum(line.accepted for line in lines), "events": self._events}
 
     async def run(self) -> None:
         """Until every source has ended and the gateway has everything; for ever where a source is live."""
@@ -89,6 +95,7 @@ class Agent:
         async def put(taken: Taken) -> None:
             if taken.events:
                 await outbox.add_events(taken.events)
+                self._events += sum(event.revision == 0 for event in taken.events)
             for samples in taken.blocks:
                 block = line.name(samples)
                 async with spool.transaction() as file:
@@ -99,13 +106,14 @@ class Agent:
 
         snapshot_at = 0.0
         await put(line.resume(await journal.recover(sensor.name)))
-        async for samples in self._open_source(sensor):
-            await put(line.end_if_changed(samples))
-            await journal.accept(sensor.name, line.accepted, samples)
-            await put(line.take(samples))
-            if time.monotonic() >= snapshot_at and (snapshot := line.snapshot()) is not None:
-                await journal.keep(sensor.name, snapshot, line.released)
-                snapshot_at = time.monotonic() + SNAPSHOT_S
+        async with contextlib.aclosing(self._open_source(sensor)) as source:
+            async for samples in source:
+                await put(line.end_if_changed(samples))
+                await journal.accept(sensor.name, line.accepted, samples)
+                await put(line.take(samples))
+                if time.monotonic() >= snapshot_at and (snapshot := line.snapshot()) is not None:
+                    await journal.keep(sensor.name, snapshot, line.released)
+                    snapshot_at = time.monotonic() + SNAPSHOT_S
         await put(line.finish())
         await journal.forget(sensor.name)
         log.info("%s/%s: the source has ended after %d samples", self.settings.station, sensor.name, line.accepted)

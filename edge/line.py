@@ -26,6 +26,7 @@ class Line:
         self._station, self._sensor, self._boot = station, sensor, boot
         self._seq = 0
         self._pipeline: Pipeline | None = None
+        self._channels: tuple[Channel, ...] = ()
         self._cutter = BlockCutter(sensor.block_s)
         self._fed = self._drawn = self._skip = 0
         self.accepted = 0
@@ -38,7 +39,7 @@ class Line:
     @property
     def channels(self) -> tuple[Channel, ...]:
         """The channels of the stream as it is now; empty before its first sample."""
-        return self._pipeline.channels if self._pipeline else ()
+        return self._channels
 
     @property
     def rate_hz(self) -> float | None:
@@ -71,7 +72,7 @@ class Line:
 
     def end_if_changed(self, samples: Samples) -> Taken:
         """A stream with other channels is another stream: what was held back of the old one comes out."""
-        if self._pipeline is None or self._pipeline.channels == samples.channels:
+        if self._pipeline is None or self._channels == samples.channels:
             return Taken()
         return self.finish()
 
@@ -99,6 +100,7 @@ class Line:
 
     def _feed(self, samples: Samples) -> Taken:
         if self._pipeline is None:
+            self._channels = samples.channels
             self._pipeline = Pipeline(self._station, self._sensor.name, samples.channels, self._sensor.pipeline)
         released = self._pipeline.feed(samples)
         self._fed += len(samples)
@@ -122,5 +124,6 @@ class Line:
         except ValueError:
             # A state of another version or other settings: the journal's chunks are read again by a fresh pipeline.
             return
+        self._channels = channels
         self._fed, self._drawn = snapshot.fed, snapshot.drawn
         self._cutter = BlockCutter(self._sensor.block_s, snapshot.pending)

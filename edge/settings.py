@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from stream.events import Name
+from stream.instant import Instant
 from stream.messages import Position
 from stream.pipeline import PipelineSettings
 from stream.transport.broker import BrokerSettings
@@ -20,8 +21,10 @@ class SimulatedSource(_Settings):
 
     type: Literal["sim"]
     scenario: dict[str, JsonValue] = {}
+    start: Instant | None = None
+    """When the sensor's life began; now, without it."""
     seconds: Annotated[float, Field(gt=0)] | None = None
-    """Ends after so many seconds; runs for ever without it."""
+    """Ends so many seconds after its start; runs for ever without it."""
     journal: Path | None = None
     """Where the simulator writes its own count and the truth of what it put in."""
 

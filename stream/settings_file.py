@@ -69,7 +69,7 @@ def _mistakes(wrong: ValidationError, lines: dict[Key, int]) -> list[str]:
         key = tuple(part for place, part in enumerate(error["loc"]) if not _is_tag(error["loc"], place, lines))
         line = next((lines[key[:size]] for size in range(len(key), 0, -1) if key[:size] in lines), 1)
         name = ".".join(str(part) for part in key) or "(the file)"
-        value = "" if error["type"] in ("missing", "model_type") else f" = {_shown(error['input'])}"
+        value = "" if error["type"] in ("missing", "model_type") else f" = {_shown(key, error['input'])}"
         told.append((line, f"{line}: {name}{value}: {error['msg'].removeprefix('Value error, ')}"))
     return [mistake for _, mistake in sorted(told)]
 
@@ -84,6 +84,9 @@ def _is_tag(location: Key, place: int, lines: dict[Key, int]) -> bool:
     )
 
 
-def _shown(value: object) -> str:
+def _shown(key: Key, value: object) -> str:
+    """The value as it stands in the file; what may be a secret is not repeated into a terminal or a log."""
     text = repr(value)
+    if "@" in text or any(word in str(part).lower() for part in key for word in ("password", "secret", "token", "key")):
+        return "(not shown)"
     return text if len(text) <= 60 else f"{text[:57]}..."

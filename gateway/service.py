@@ -1,0 +1,92 @@
+"""The gateway as one process: its files are opened, then ingest, alert desk and page run side by side."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from gateway.alerts.desk import AlertDesk
+from gateway.alerts.notifiers import Notifier
+from gateway.alerts.notifiers.log import LogNotifier
+from gateway.alerts.notifiers.webhook import WebhookNotifier
+from gateway.api import ApiServer, create_app, listening_socket
+from gateway.ingest import ingest_blocks, ingest_events
+from gateway.live import Hub
+from gateway.quarantine import Quarantine
+from gateway.records import open_records
+from gateway.settings import GatewaySettings, NotifySettings
+from gateway.stations import Stations
+from gateway.stores.sqlite import SqliteStore
+from stream.errors import MagwatchError
+from stream.topics import ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
+from stream.transport.link import Link
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).parent / "web"
+TICK_S = 1.0
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Runs until cancelled. Raises MagwatchError when it cannot start, with what to do about it."""
+    listening = listening_socket(settings.listen.host, settings.listen.port)
+    folder = settings.data_dir
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise MagwatchError(f"{folder}: cannot be written: {wrong}: set data_dir to a writable folder") from wrong
+    hub = Hub()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await SqliteStore.open(folder / "samples.db", synchronous=settings.store.synchronous)
+        stack.push_async_callback(store.close)
+        records = await open_records(folder / "gateway.db")
+        stack.push_async_callback(records.close)
+        quarantine = Quarantine(records)
+        desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
+        stations = await Stations.open(records, desk, hub, time.time_ns())
+        app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
+        # Two links: what the store holds up must not hold up an alarm.
+        blocks = Link(settings.broker, f"{settings.client_id}-blocks", subscriptions=(ALL_BLOCKS,))
+        events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
+        async with asyncio.TaskGroup() as group:
+            for work in (
+                blocks.run(),
+                events.run(),
+                ingest_blocks(blocks, store, quarantine, stations, hub),
+                ingest_events(events, desk, quarantine, stations, hub),
+                desk.run(),
+                _tick(desk, stations),
+                _serve_page(ApiServer(app, hub), listening),
+            ):
+                group.create_task(work)
+
+
+def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:
+    if settings.log:
+        yield LogNotifier()
+    for number, webhook in enumerate(settings.webhooks, start=1):
+        yield WebhookNotifier(webhook.url, webhook.headers, name=f"webhook-{number}")
+
+
+async def _tick(desk: AlertDesk, stations: Stations) -> None:
+    """What falls due by the mere passing of time."""
+    while True:
+        await asyncio.sleep(TICK_S)
+        now_ns = time.time_ns()
+        await stations.tick(now_ns)
+        await desk.tick(now_ns)
+
+
+async def _serve_page(server: ApiServer, listening: socket.socket) -> None:
+    host, port, *_ = listening.getsockname()
+    log.info("the page is at http://%s:%d/", host, port)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,97 @@
+"""Real servers for the tests, each on a free loopback port; where one is missing its tests skip and say so."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--chaos", action="store_true", help="also the long runs that kill everything again and again")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--chaos"):
+        for item in items:
+            if "chaos" in item.path.parts:
+                item.add_marker(pytest.mark.skip(reason="a long run: make chaos"))
+
+
+def program(name: str) -> str:
+    """The path of a server's program; skips the test where it is not installed, fails it in CI."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
+    return str(found)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(condition: Callable[[], object], within_s: float, what: str) -> None:
+    """Polls until the condition holds; fails the test with `what` when it does not in time."""
+    until = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > until:
+            pytest.fail(f"{what}: not within {within_s} s")
+        time.sleep(0.02)
+
+
+class Mosquitto:
+    """A real broker that can be killed and started again on its port."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.port = _free_port()
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{settings}")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([program("mosquitto"), "-c", str(self._config)], stderr=subprocess.DEVNULL)
+        wait_for(lambda: listening(self.port), 10, "mosquitto listens")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return _free_port
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The real recordings beside the project."""
+    if not DATA.is_dir():
+        pytest.skip("the folder with the real recordings is not beside the project")
+    return DATA

@@ -1,0 +1,101 @@
+"""A sensor's line that is stopped anywhere and resumed gives the samples and flags that an unbroken one gives."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.journal import Journal
+from edge.line import Line, Taken
+from edge.settings import SensorSettings
+from edge.spool import Spool
+from stream.block import Channel, Samples
+
+XYZ = tuple(Channel(name, "nT", 0.01) for name in "xyz")
+SENSOR = SensorSettings.model_validate({"name": "fge", "source": {"type": "sim"}})
+
+
+def recording(n: int, channels: tuple[Channel, ...] = XYZ) -> Samples:
+    rng = np.random.default_rng(5)
+    counts = rng.normal(2_000_000, 8, (n, len(channels))).astype(np.int32)
+    counts[n // 3] += 5_000
+    return Samples.raw(channels, np.arange(n, dtype=np.int64) * 10**8, counts)
+
+
+class KilledAgent:
+    """The agent's own order of work, without a broker: what is in blocks is kept, the rest dies with it."""
+
+    def __init__(self, journal: Journal, spool: Spool, boot: int) -> None:
+        self.journal, self.spool, self.line = journal, spool, Line("wic", SENSOR, boot)
+        self.blocks: list[Samples] = []
+
+    async def put(self, taken: Taken) -> None:
+        for samples in taken.blocks:
+            self.line.name(samples)
+            async with self.spool.transaction() as file:
+                await self.journal.release(file, "fge", self.line.released)
+            self.blocks.append(samples)
+
+    async def live(self, samples: Samples, chunk: int, snapshot_every: int) -> None:
+        await self.put(self.line.resume(await self.journal.recover("fge")))
+        for turn, at in enumerate(range(0, len(samples), chunk)):
+            part = samples[at : at + chunk]
+            await self.put(self.line.end_if_changed(part))
+            await self.journal.accept("fge", self.line.accepted, part)
+            await self.put(self.line.take(part))
+            snapshot = self.line.snapshot()
+            if turn % snapshot_every == 0 and snapshot is not None:
+                await self.journal.keep("fge", snapshot, self.line.released)
+
+
+async def lives(path: Path, whole: Samples, deaths: list[int], chunk: int, snapshot_every: int) -> list[Samples]:
+    """Runs an agent to each death, then one to the end; all blocks that were cut, in order."""
+    spool = await Spool.open(path)
+    blocks: list[Samples] = []
+    journal = Journal(spool, "wic")
+    bounds = [0, *deaths, len(whole)]
+    for boot, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        agent = KilledAgent(journal, spool, boot)
+        await agent.live(whole[a:b], chunk, snapshot_every)
+        if boot == len(deaths):
+            await agent.put(agent.line.finish())
+        blocks += agent.blocks
+    await spool.close()
+    return blocks
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.integers(1, 599), max_size=3, unique=True), st.integers(1, 70), st.integers(1, 9))
+def test_deaths_anywhere_lose_nothing_double_nothing_and_change_no_flag(
+    tmp_path_factory: pytest.TempPathFactory, deaths: list[int], chunk: int, snapshot_every: int
+) -> None:
+    whole = recording(600)
+    folder = tmp_path_factory.mktemp("spool")
+    unbroken = Samples.joined(asyncio.run(lives(folder / "a.db", whole, [], 600, 1)))
+    broken = Samples.joined(asyncio.run(lives(folder / "b.db", whole, sorted(deaths), chunk, snapshot_every)))
+    assert unbroken.same_as(broken)
+    assert np.array_equal(unbroken.counts, whole.counts)
+
+
+async def test_a_stream_with_other_channels_ends_the_old_one_first(tmp_path: Path) -> None:
+    spool = await Spool.open(tmp_path / "a.db")
+    agent = KilledAgent(Journal(spool, "wic"), spool, 0)
+    await agent.live(recording(100), 10, 3)
+    await agent.live(recording(100, XYZ[:2]), 10, 3)
+    await agent.put(agent.line.finish())
+    widths = [samples.counts.shape[1] for samples in agent.blocks]
+    assert widths == sorted(widths, reverse=True)
+    assert sum(len(samples) for samples in agent.blocks if samples.counts.shape[1] == 3) == 100
+    await spool.close()
+
+
+async def test_a_damaged_spool_is_moved_aside_and_the_agent_starts(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    path.write_bytes(b"this is no database" * 500)
+    spool = await Spool.open(path)
+    assert await Journal(spool, "wic").accounts() == {}
+    assert list(tmp_path.glob("outbox.damaged-*"))
+    await spool.close()
