@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import version
 from typing import Literal
 
+import aiosqlite
+
 from edge.journal import Journal
 from edge.line import Line, Taken
 from edge.outbox import Outbox
@@ -93,15 +95,16 @@ class Agent:
         line = self._lines[sensor.name]
 
         async def put(taken: Taken) -> None:
-            if taken.events:
-                await outbox.add_events(taken.events)
+            blocks = [(block, encode(block)) for block in map(line.name, taken.blocks)]
+
+            async def keep(file: aiosqlite.Connection) -> None:
+                await outbox.add_events(file, taken.events)
+                await outbox.add_blocks(file, blocks)
+                await journal.release(file, sensor.name, line.released)
+
+            if taken.events or blocks:
+                await spool.write(keep)
                 self._events += sum(event.revision == 0 for event in taken.events)
-            for samples in taken.blocks:
-                block = line.name(samples)
-                async with spool.transaction() as file:
-                    await outbox.add_block(file, block, encode(block))
-                    await journal.release(file, sensor.name, line.released)
-            if taken.events or taken.blocks:
                 publisher.wake()
 
         snapshot_at = 0.0

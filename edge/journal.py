@@ -6,6 +6,7 @@ restarted agent takes that state, feeds it what was read since, and leaves out w
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
 
@@ -47,13 +48,16 @@ class Journal:
     async def accept(self, sensor: str, first: int, samples: Samples) -> None:
         """Durable on return: from here on the samples are ours. `first`: how many were accepted before."""
         payload = encode(Block(self._station, sensor, 0, 0, samples))
-        async with self._spool.transaction() as file:
+
+        async def write(file: aiosqlite.Connection) -> None:
             await file.execute("INSERT INTO intake VALUES (?, ?, ?, ?)", (sensor, first, len(samples), payload))
             await file.execute(
                 "INSERT INTO progress (sensor, accepted) VALUES (?, ?) "
                 "ON CONFLICT (sensor) DO UPDATE SET accepted = excluded.accepted",
                 (sensor, first + len(samples)),
             )
+
+        await self._spool.write(write)
 
     @staticmethod
     async def release(file: aiosqlite.Connection, sensor: str, released: int) -> None:
@@ -63,16 +67,20 @@ class Journal:
     async def keep(self, sensor: str, snapshot: Snapshot, released: int) -> None:
         """Remembers the pipeline and forgets the chunks that are in blocks and in its state."""
         pending = b"" if snapshot.pending is None else encode(Block(self._station, sensor, 0, 0, snapshot.pending))
-        async with self._spool.transaction() as file:
+
+        async def write(file: aiosqlite.Connection) -> None:
             await file.execute(
                 "UPDATE progress SET fed = ?, drawn = ?, state = ?, pending = ? WHERE sensor = ?",
                 (snapshot.fed, snapshot.drawn, snapshot.state, pending, sensor),
             )
             await file.execute("DELETE FROM intake WHERE sensor = ? AND first + n <= ?", (sensor, released))
 
+        await self._spool.write(write)
+
     async def forget(self, sensor: str) -> None:
         """The stream has ended and all of it is in blocks: the next one starts afresh. The counters stay."""
-        async with self._spool.transaction() as file:
+
+        async def write(file: aiosqlite.Connection) -> None:
             await file.execute("DELETE FROM intake WHERE sensor = ?", (sensor,))
             await file.execute(
                 "UPDATE progress SET released = accepted, fed = accepted, drawn = accepted, state = NULL, "
@@ -80,15 +88,14 @@ class Journal:
                 (sensor,),
             )
 
+        await self._spool.write(write)
+
     async def recover(self, sensor: str) -> Recovered:
         """Where the last agent was when it stopped, however it stopped."""
-        async with self._spool.transaction() as file:
-            found = await file.execute_fetchall(
-                "SELECT accepted, released, fed, drawn, state, pending FROM progress WHERE sensor = ?", (sensor,)
-            )
-            rows = await file.execute_fetchall(
-                "SELECT first, payload FROM intake WHERE sensor = ? ORDER BY first", (sensor,)
-            )
+        found = await self._spool.rows(
+            "SELECT accepted, released, fed, drawn, state, pending FROM progress WHERE sensor = ?", (sensor,)
+        )
+        rows = await self._spool.rows("SELECT first, payload FROM intake WHERE sensor = ? ORDER BY first", (sensor,))
         chunks, damaged = _decoded(rows)
         for accepted, released, fed, drawn, state, pending in found:
             snapshot = None
@@ -99,12 +106,11 @@ class Journal:
 
     async def accounts(self) -> dict[str, tuple[int, int]]:
         """Samples accepted and evicted by sensor, since the file was made."""
-        async with self._spool.transaction() as file:
-            rows = await file.execute_fetchall("SELECT sensor, accepted, evicted FROM progress")
+        rows = await self._spool.rows("SELECT sensor, accepted, evicted FROM progress")
         return {sensor: (accepted, evicted) for sensor, accepted, evicted in rows}
 
 
-def _decoded(rows: Iterable[aiosqlite.Row]) -> tuple[tuple[tuple[int, Samples], ...], int]:
+def _decoded(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[tuple[int, Samples], ...], int]:
     chunks, damaged = [], 0
     for first, payload in rows:
         try:

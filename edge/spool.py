@@ -4,16 +4,21 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 
 from stream.errors import MagwatchError
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+RETRY_S = 1.0
+_SAY_EVERY = 60
+_MAY_PASS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intake (
@@ -32,6 +37,12 @@ CREATE TABLE IF NOT EXISTS entries (
     UNIQUE (kind, sensor, name, number)
 );
 CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, id);
+CREATE TABLE IF NOT EXISTS held (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), blocks INTEGER, bytes INTEGER);
+INSERT OR IGNORE INTO held VALUES (1, 0, 0);
+CREATE TRIGGER IF NOT EXISTS entry_came AFTER INSERT ON entries BEGIN
+    UPDATE held SET blocks = blocks + (NEW.kind = 'block'), bytes = bytes + NEW.bytes; END;
+CREATE TRIGGER IF NOT EXISTS entry_went AFTER DELETE ON entries BEGIN
+    UPDATE held SET blocks = blocks - (OLD.kind = 'block'), bytes = bytes - OLD.bytes; END;
 CREATE TABLE IF NOT EXISTS refused (
     digest TEXT PRIMARY KEY, reason TEXT NOT NULL, sensor TEXT NOT NULL, samples INTEGER NOT NULL, payload BLOB NOT NULL
 );
@@ -41,8 +52,8 @@ CREATE TABLE IF NOT EXISTS refused (
 class Spool:
     """Transactions on the agent's file: one at a time, whole or not at all, safe under SIGKILL."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self._path, self._connection = path, connection
         self._turn = asyncio.Lock()
 
     @classmethod
@@ -50,33 +61,56 @@ class Spool:
         """Opens or makes the file. A damaged one is moved aside, with an error in the log. Raises MagwatchError."""
         try:
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            return cls(await _connect(path))
+            return cls(path, await _connect(path))
         except sqlite3.DatabaseError as wrong:
-            if "locked" in str(wrong):
+            code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
+            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise MagwatchError(f"{path}: another agent uses this data folder: stop it or set data_dir") from wrong
-            if "malformed" not in str(wrong) and "not a database" not in str(wrong):
+            if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise MagwatchError(f"{path}: cannot be opened: {wrong}: is the data folder writable?") from wrong
             aside = path.with_suffix(f".damaged-{time.time_ns()}")
             await asyncio.to_thread(path.rename, aside)
             log.error("%s is damaged (%s): moved to %s, starting with an empty one", path, wrong, aside)
-            return cls(await _connect(path))
+            return cls(path, await _connect(path))
         except OSError as wrong:
             raise MagwatchError(f"{path.parent}: cannot be written: {wrong}: set data_dir to a writable one") from wrong
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """All that is done inside is kept together, or nothing of it."""
-        async with self._turn:
+    async def write(self, work: Callable[[aiosqlite.Connection], Awaitable[Result]]) -> Result:
+        """All that `work` does is kept together, or nothing of it; what it returns.
+
+        While the disk is full, or does not take the data for another reason that may pass, it is tried again: the
+        samples wait in the sensor's own buffer and in the network's, which is the best that can be done for them.
+        """
+        tries = 0
+        while True:
             try:
-                yield self._connection
-            except BaseException:
-                await self._connection.rollback()
-                raise
-            await self._connection.commit()
+                return await self._once(work)
+            except sqlite3.OperationalError as wrong:
+                if (getattr(wrong, "sqlite_errorcode", 0) & 0xFF) not in _MAY_PASS:
+                    raise
+                if tries % _SAY_EVERY == 0:
+                    log.error("%s cannot be written (%s): make room on the disk; trying again", self._path, wrong)
+                tries += 1
+                await asyncio.sleep(RETRY_S)
+
+    async def rows(self, statement: str, values: Sequence[int | str] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        async with self._turn:
+            return [tuple(row) for row in await self._connection.execute_fetchall(statement, values)]
 
     async def close(self) -> None:
         """Lets go of the file."""
         await self._connection.close()
+
+    async def _once(self, work: Callable[[aiosqlite.Connection], Awaitable[Result]]) -> Result:
+        async with self._turn:
+            try:
+                result = await work(self._connection)
+                await self._connection.commit()
+            except BaseException:
+                await self._connection.rollback()
+                raise
+            return result
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,21 +73,23 @@ class _Pace:
 
     def __init__(self, speed: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._speed, self._clock, self._sleep = speed, clock, sleep
-        self._begun_s = clock()
-        self._begun_ns: int | None = None
+        self._begun_s, self._begun_ns = clock(), 0
+        self._newest_ns: int | None = None
 
     async def due(self, times_ns: NDArray[np.int64]) -> int:
         """Wait until the first of them is due; how many are due by then. times_ns: ascending, not empty."""
         first = int(times_ns[0])
-        if self._begun_ns is None or first < self._now_ns() - SECOND_NS * max(self._speed, 1.0):
+        if self._newest_ns is None or first < self._newest_ns:
             self._begun_s, self._begun_ns = self._clock(), first
         while (early_ns := first - self._now_ns()) > 0:
             await self._sleep(max(early_ns / SECOND_NS / self._speed, _SHORTEST_WAIT_S))
-        return max(1, int(np.searchsorted(times_ns, self._now_ns(), side="right")))
+        due = max(1, int(np.searchsorted(times_ns, self._now_ns(), side="right")))
+        self._newest_ns = int(times_ns[due - 1])
+        return due
 
     def _now_ns(self) -> int:
         """The samples' clock now."""
-        return (self._begun_ns or 0) + int((self._clock() - self._begun_s) * self._speed * SECOND_NS)
+        return self._begun_ns + int((self._clock() - self._begun_s) * self._speed * SECOND_NS)
 
 
 async def play(paths: Sequence[Path], speed: float | None) -> AsyncGenerator[Samples]:
@@ -127,7 +130,7 @@ def open_stream(paths: Sequence[Path]) -> ArchiveStream:
 def _read(path: Path) -> "Recording":
     """An agent that plays no files starts without the libraries for them, and need not have them."""
     try:
-        from stream.formats import read
+        read: Callable[[Path], Recording] = import_module("stream.formats").read
     except ImportError as cause:
         raise MagwatchError(
             f"archive files need the libraries of magwatch[archive]; {cause.name} is missing"

@@ -1,5 +1,7 @@
 """Blocks are cut by what the samples are, not by the chunks in which they came."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_any_split_gives_the_same_blocks(splits: list[int], gaps: list[int]) -> 
         times[gap:] += 5 * 10**9
     whole = samples_at(times)
     bounds = [0, *sorted(splits), 400]
-    parts = [whole[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [whole[a:b] for a, b in pairwise(bounds)]
     one, many = BlockCutter(1.0), BlockCutter(1.0)
     expected = one.add(whole) + one.finish()
     found = [cut for part in parts for cut in many.add(part)] + many.finish()

@@ -1,6 +1,7 @@
 """A sensor's line that is stopped anywhere and resumed gives the samples and flags that an unbroken one gives."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,7 @@ class KilledAgent:
     async def put(self, taken: Taken) -> None:
         for samples in taken.blocks:
             self.line.name(samples)
-            async with self.spool.transaction() as file:
-                await self.journal.release(file, "fge", self.line.released)
+            await self.spool.write(lambda file: self.journal.release(file, "fge", self.line.released))
             self.blocks.append(samples)
 
     async def live(self, samples: Samples, chunk: int, snapshot_every: int) -> None:
@@ -57,7 +57,7 @@ async def lives(path: Path, whole: Samples, deaths: list[int], chunk: int, snaps
     blocks: list[Samples] = []
     journal = Journal(spool, "wic")
     bounds = [0, *deaths, len(whole)]
-    for boot, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for boot, (a, b) in enumerate(pairwise(bounds)):
         agent = KilledAgent(journal, spool, boot)
         await agent.live(whole[a:b], chunk, snapshot_every)
         if boot == len(deaths):
@@ -94,8 +94,8 @@ async def test_a_stream_with_other_channels_ends_the_old_one_first(tmp_path: Pat
 
 async def test_a_damaged_spool_is_moved_aside_and_the_agent_starts(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    path.write_bytes(b"this is no database" * 500)
+    await asyncio.to_thread(path.write_bytes, b"this is no database" * 500)
     spool = await Spool.open(path)
     assert await Journal(spool, "wic").accounts() == {}
-    assert list(tmp_path.glob("outbox.damaged-*"))
+    assert await asyncio.to_thread(lambda: list(tmp_path.glob("outbox.damaged-*")))
     await spool.close()
