@@ -49,7 +49,7 @@ async def ingest_blocks(link: Link, store: Store, quarantine: Quarantine, statio
         messages = await link.receive(BATCH)
         good, bad = _sorted(messages, block_of)
         blocks = [(block, message.payload) for message, block in good]
-        await _until_done(partial(store.append, blocks), "the store")
+        await until_done(partial(store.append, blocks), "the store")
         refused = await _quarantined(bad, quarantine)
         for station, commit in _commits([block for block, _ in blocks], [], refused).items():
             link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
@@ -65,10 +65,12 @@ async def ingest_events(link: Link, desk: AlertDesk, quarantine: Quarantine, sta
         messages = await link.receive(BATCH)
         good, bad = _sorted(messages, event_or_status_of)
         events = [content for _, content in good if isinstance(content, Event)]
-        await _until_done(partial(desk.take, events, time.time_ns()), "the alert desk")
+        await until_done(partial(desk.take, events, time.time_ns()), "the alert desk")
         for message, content in good:
             if isinstance(content, Status):
-                await stations.take(_station(message), content, time.time_ns())
+                await until_done(
+                    partial(stations.take, _station(message), content, time.time_ns()), "the fleet's record"
+                )
         refused = await _quarantined(bad, quarantine)
         for station, commit in _commits([], events, refused).items():
             link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
@@ -132,7 +134,7 @@ def _sorted(
     return good, bad
 
 
-async def _until_done(work: Callable[[], Awaitable[None]], what: str) -> None:
+async def until_done(work: Callable[[], Awaitable[None]], what: str) -> None:
     """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge."""
     tries = 0
     while True:
@@ -157,7 +159,7 @@ async def _quarantined(bad: Sequence[tuple[Message, str]], quarantine: Quarantin
     async def add() -> None:
         digests[:] = await quarantine.add_all(refusals, time.time_ns())
 
-    await _until_done(add, "the quarantine")
+    await until_done(add, "the quarantine")
     for (message, reason), digest in zip(bad, digests, strict=True):
         log.warning("quarantined a message on %s: %s", message.topic[:100], reason)
         try:

@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gateway.alerts.notifiers import Notifier
 from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
-from gateway.ingest import ingest_blocks, ingest_events
+from gateway.ingest import ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
 from gateway.records import open_records
@@ -77,8 +78,8 @@ async def _tick(desk: AlertDesk, stations: Stations) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         now_ns = time.time_ns()
-        await stations.tick(now_ns)
-        await desk.tick(now_ns)
+        await until_done(partial(stations.tick, now_ns), "the fleet's record")
+        await until_done(partial(desk.tick, now_ns), "the alert desk")
 
 
 async def _serve_page(server: ApiServer, listening: socket.socket) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 SECOND_NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +34,10 @@ def _parse(value: object) -> object:
 Instant = Annotated[
     int,
     BeforeValidator(_parse),
+    Field(ge=-(2**62), le=2**62),
     PlainSerializer(iso, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""Nanoseconds since 1970 UTC; in JSON an ISO-8601 string, because JSON's numbers do not hold 64 bits everywhere."""
+"""Nanoseconds since 1970 UTC; in JSON an ISO-8601 string, because JSON's numbers do not hold 64 bits everywhere.
+
+Between the years 1823 and 2116."""

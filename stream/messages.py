@@ -51,7 +51,7 @@ class Position(_Message):
 
 
 class Status(_Message):
-    """The retained birth of a station, told again as it lives; `offline` is its last will.
+    """The retained birth of a station, told again as it lives; `offline` is its last will or, with `at`, its goodbye.
 
     A will that names an older boot than the last birth is stale and says nothing.
     """

@@ -34,8 +34,8 @@ def test_replay_stores_and_finds_what_process_does(
     assert np.array_equal(trace.flags, table["flags"].to_numpy()[order])
     for column, channel in enumerate(trace.channels):
         written = table[channel.name].to_numpy(zero_copy_only=False)[order]
-        # What has more digits than counts hold (W2NAF's computed total field) is stored to half an LSB.
-        assert np.allclose(trace.values[:, column], written, rtol=0, atol=channel.lsb / 2, equal_nan=True)
+        # What has more digits than counts hold (W2NAF's computed total field) is stored to its LSB.
+        assert np.allclose(trace.values[:, column], written, rtol=0, atol=channel.lsb, equal_nan=True)
         if channel.name in "xyzuvwhdef":
             assert np.array_equal(trace.values[:, column], written, equal_nan=True)
 

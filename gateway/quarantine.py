@@ -1,0 +1,122 @@
+"""What could not be used, with the reason: a bad message costs that message only, and can be looked at later."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.database import Database
+
+WHOLE_BYTES = 4_000_000
+"""A larger payload is kept by its beginning only."""
+_BEGINNING_BYTES = 65_536
+_TOPIC_CHARACTERS = 1_000
+_REASON_CHARACTERS = 500
+
+_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns)
+    VALUES (?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
+    DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
+_TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
+_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that cannot be used, and why."""
+
+    topic: str
+    payload: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A payload in the quarantine: its true length, how often it came on that topic, first and last time."""
+
+    id: int
+    digest: str
+    topic: str
+    reason: str
+    bytes: int
+    count: int
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What is held, and what had to go for want of room."""
+
+    rows: int
+    bytes: int
+    evicted_rows: int
+    evicted_bytes: int
+
+
+def digest_of(payload: bytes) -> str:
+    """The name of a payload, as in `stream.messages.Refused`."""
+    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+
+
+class Quarantine:
+    """Bounded in rows and bytes: what was seen longest ago goes first, and is counted."""
+
+    def __init__(self, records: Database, *, max_rows: int = 10_000, max_bytes: int = 64_000_000) -> None:
+        self._records = records
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+
+    async def add(self, topic: str, payload: bytes, reason: str, now_ns: int) -> str:
+        """One refusal, durable on return; its digest."""
+        return (await self.add_all([Refusal(topic, payload, reason)], now_ns))[0]
+
+    async def add_all(self, refusals: Sequence[Refusal], now_ns: int) -> list[str]:
+        """Many in one transaction; their digests. The same payload on the same topic is one row and is counted."""
+        digests = [digest_of(refusal.payload) for refusal in refusals]
+        rows = [
+            (
+                digest,
+                refusal.topic[:_TOPIC_CHARACTERS],
+                refusal.reason[:_REASON_CHARACTERS],
+                refusal.payload if len(refusal.payload) <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES],
+                len(refusal.payload),
+                now_ns,
+                now_ns,
+            )
+            for digest, refusal in zip(digests, refusals, strict=True)
+        ]
+        async with self._records.transaction() as connection:
+            await connection.executemany(_ADD, rows)
+            ((held, held_bytes, *_),) = await connection.execute_fetchall(_TOTALS)
+            while held > self._max_rows or held_bytes > self._max_bytes:
+                ((oldest, size),) = await connection.execute_fetchall(_OLDEST)
+                await connection.execute("DELETE FROM quarantine WHERE id = ?", (oldest,))
+                await connection.execute(
+                    "UPDATE quarantine_totals SET evicted_rows = evicted_rows + 1, evicted_bytes = evicted_bytes + ?",
+                    (size,),
+                )
+                held, held_bytes = held - 1, held_bytes - size
+        return digests
+
+    async def entries(self, limit: int = 100, before: tuple[int, int] | None = None) -> list[Quarantined]:
+        """Newest first; `before` is (last_ns, id) of the last one of the page before."""
+        last_ns, last_id = before or (2**63 - 1, 2**63 - 1)
+        rows = await self._records.rows(
+            """SELECT id, digest, topic, reason, bytes, count, first_ns, last_ns FROM quarantine
+               WHERE (last_ns, id) < (?, ?) ORDER BY last_ns DESC, id DESC LIMIT ?""",
+            (last_ns, last_id, limit),
+        )
+        return [Quarantined(*row) for row in rows]
+
+    async def show(self, entry_id: int) -> tuple[Quarantined, bytes] | None:
+        """One entry with its payload (its beginning, where it was larger than WHOLE_BYTES)."""
+        rows = await self._records.rows(
+            """SELECT id, digest, topic, reason, bytes, count, first_ns, last_ns, payload
+               FROM quarantine WHERE id = ?""",
+            (entry_id,),
+        )
+        return (Quarantined(*rows[0][:-1]), rows[0][-1]) if rows else None
+
+    async def totals(self) -> Totals:
+        """What is held and what was evicted."""
+        (row,) = await self._records.rows(_TOTALS)
+        return Totals(*row)

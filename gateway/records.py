@@ -1,0 +1,53 @@
+"""The gateway's own file: quarantine, events, alerts, notifications, stations; whichever store holds the samples."""
+
+from pathlib import Path
+
+from gateway.database import Database, Schema, Synchronous
+
+_SCHEMA = Schema(
+    "alerts and quarantine",
+    int.from_bytes(b"MWgw"),
+    (
+        (
+            """CREATE TABLE quarantine (
+                id INTEGER PRIMARY KEY, digest TEXT NOT NULL, topic TEXT NOT NULL, reason TEXT NOT NULL,
+                payload BLOB NOT NULL, bytes INTEGER NOT NULL, count INTEGER NOT NULL,
+                first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, UNIQUE (digest, topic))""",
+            "CREATE INDEX quarantine_age ON quarantine (last_ns, id)",
+            """CREATE TABLE quarantine_totals (
+                only_row INTEGER PRIMARY KEY CHECK (only_row = 1), rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
+                evicted_rows INTEGER NOT NULL, evicted_bytes INTEGER NOT NULL)""",
+            "INSERT INTO quarantine_totals VALUES (1, 0, 0, 0, 0)",
+            """CREATE TRIGGER quarantine_came AFTER INSERT ON quarantine BEGIN
+                UPDATE quarantine_totals SET rows = rows + 1, bytes = bytes + length(NEW.payload); END""",
+            """CREATE TRIGGER quarantine_went AFTER DELETE ON quarantine BEGIN
+                UPDATE quarantine_totals SET rows = rows - 1, bytes = bytes - length(OLD.payload); END""",
+            """CREATE TABLE events (
+                id TEXT PRIMARY KEY, revision INTEGER NOT NULL, station TEXT NOT NULL, start_ns INTEGER NOT NULL,
+                alert_id TEXT, event TEXT NOT NULL) WITHOUT ROWID""",
+            "CREATE INDEX events_by_time ON events (start_ns, id)",
+            "CREATE INDEX events_by_station ON events (station, start_ns, id)",
+            """CREATE TABLE alerts (
+                id TEXT PRIMARY KEY, station TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+                opened_ns INTEGER NOT NULL, due_ns INTEGER, alert TEXT NOT NULL) WITHOUT ROWID""",
+            "CREATE UNIQUE INDEX one_open_alert ON alerts (station, kind) WHERE state != 'resolved'",
+            "CREATE INDEX alerts_by_time ON alerts (opened_ns, id)",
+            "CREATE INDEX alerts_due ON alerts (due_ns) WHERE due_ns IS NOT NULL",
+            """CREATE TABLE backlogs (
+                station TEXT PRIMARY KEY, due_ns INTEGER NOT NULL, backlog TEXT NOT NULL) WITHOUT ROWID""",
+            """CREATE TABLE notifications (
+                number INTEGER PRIMARY KEY, id TEXT NOT NULL, channel TEXT NOT NULL, notification TEXT NOT NULL,
+                created_ns INTEGER NOT NULL, detected_ns INTEGER, waiting_since_ns INTEGER,
+                handed_over_ns INTEGER, given_up_ns INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+                trouble TEXT NOT NULL DEFAULT '', UNIQUE (id, channel))""",
+            """CREATE INDEX notifications_waiting ON notifications (channel, waiting_since_ns, number)
+                WHERE waiting_since_ns IS NOT NULL""",
+            "CREATE TABLE stations (station TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
+        ),
+    ),
+)
+
+
+async def open_records(path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Database:
+    """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
+    return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)

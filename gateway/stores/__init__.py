@@ -1,0 +1,93 @@
+"""Where samples are kept: each block once, under its name, and given back to the last digit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.block import Block, Channel
+from stream.errors import MagwatchError
+
+
+class StoreError(MagwatchError):
+    """A store could not do what it was asked. `retryable` says whether the same call may succeed later."""
+
+    retryable = False
+
+
+class StoreBusyError(StoreError):
+    """Somebody else holds the store for the moment: the same call again, soon."""
+
+    retryable = True
+
+
+class StoreUnavailableError(StoreError):
+    """No room, no connection, no right to write: the same call again, when somebody has seen to it."""
+
+    retryable = True
+
+
+class StoreDamagedError(StoreError):
+    """The store's file is not what it should be: not of this program, of a later one, or broken."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What was read: times_ns int64 [m], ascending; values float64 [m, channels], NaN where missing; flags uint16 [m].
+
+    Channels are all those that the span has; where a block was without one of them, it is NaN there. `thinned` says
+    that the rows are a selection, in which a gap is a row without a value (`gateway.stores.decimation`).
+    """
+
+    channels: tuple[Channel, ...]
+    times_ns: NDArray[np.int64]
+    values: NDArray[np.float64]
+    flags: NDArray[np.uint16]
+    thinned: bool = False
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSensor:
+    """What a store holds of one sensor: its newest channels, first and last sample, how many samples and blocks."""
+
+    station: str
+    sensor: str
+    channels: tuple[Channel, ...]
+    first_ns: int
+    last_ns: int
+    samples: int
+    blocks: int
+
+
+class Store(Protocol):
+    """The port of a store. Every call may raise a StoreError; nothing is half done when it does."""
+
+    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> None:
+        """Keep blocks, each with the bytes it came as. Durable on return; a block that is there is left alone."""
+
+    async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
+        """The samples with t0_ns <= time < t1_ns, in order of time.
+
+        More than `max_points` are thinned out so that every peak of every channel and every flag is still there.
+        An unknown sensor or an empty span gives a Trace of no rows.
+        """
+
+    async def sensors(self) -> list[StoredSensor]:
+        """Every sensor that has samples here, by station and sensor."""
+
+    async def latest(self, station: str, sensor: str) -> Trace:
+        """The newest sample, one row; no rows when there is none."""
+
+    async def forget(self, before_ns: int) -> int:
+        """Drop the blocks that ended before `before_ns`; returns how many samples that were."""
+
+    async def size(self) -> int:
+        """Bytes on disk."""
+
+    async def close(self) -> None:
+        """Let go of files and connections; twice is once."""

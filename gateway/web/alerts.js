@@ -1,0 +1,130 @@
+/** The alerts of now: newest first, the ones just resolved below them for a few minutes. */
+
+import { ago, now, parse, stamp } from "./clock.js";
+import { arrange, byId, el, icon, say } from "./dom.js";
+import { kindWords, severityOf, severityWord, size, stateWord } from "./words.js";
+
+const LINGER_MS = 5 * 60_000;
+const SHOWN = 4;
+
+const began = (alert) => parse(alert.opened_at) ?? parse(alert.start) ?? 0;
+const isOpen = (alert) => alert.state !== "resolved";
+const place = (alert) => (alert.sensor ? `${alert.station} / ${alert.sensor}` : alert.station);
+
+export class Alerts {
+  /** `onShow(alert)`: the person wants to see it on the chart. */
+  constructor(onShow) {
+    this.onShow = onShow;
+    this.byId = new Map();
+    this.all = false;
+    this.known = false;
+    byId("alerts-more").addEventListener("click", () => {
+      this.all = !this.all;
+      this.render();
+    });
+  }
+
+  /** What the gateway holds, instead of what was shown. Alerts that came while the page was away are announced too. */
+  replace(alerts) {
+    const before = this.byId;
+    this.byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    if (this.known) for (const alert of alerts) if (!before.has(alert.id)) this.announce(alert);
+    this.known = true;
+    this.render();
+  }
+
+  /** One alert, new or changed; older news of a known alert is passed over. */
+  put(alert) {
+    const had = this.byId.get(alert.id);
+    if (had && (parse(had.updated_at) ?? 0) > (parse(alert.updated_at) ?? 0)) return;
+    this.byId.set(alert.id, alert);
+    if (!had) this.announce(alert);
+    this.render();
+  }
+
+  newest() {
+    return this.listed().find(isOpen) ?? this.listed()[0] ?? null;
+  }
+
+  open() {
+    return [...this.byId.values()].filter(isOpen);
+  }
+
+  listed() {
+    const since = now() - LINGER_MS;
+    const shown = [...this.byId.values()].filter((alert) => isOpen(alert) || (parse(alert.resolved_at) ?? 0) > since);
+    return shown.sort((a, b) => isOpen(b) - isOpen(a) || began(b) - began(a));
+  }
+
+  announce(alert) {
+    if (!isOpen(alert)) return;
+    const text = [severityWord(severityOf(alert)), kindWords(alert.kind), place(alert), size(alert.amplitude_nt)];
+    const line = byId(alert.severity === "critical" ? "announce-now" : "announce");
+    line.textContent = text.filter(Boolean).join(", ");
+  }
+
+  render() {
+    const listed = this.listed();
+    const open = listed.filter(isOpen).length;
+    const shown = listed.filter((alert, i) => this.all || i < SHOWN || (isOpen(alert) && alert.severity === "critical"));
+    arrange(byId("alerts"), shown, (alert) => alert.id, (alert) => this.make(alert.id), (node, alert) => this.update(node, alert));
+    say(byId("alerts-count"), open ? String(open) : "");
+    byId("alerts-quiet").hidden = open > 0 || !this.known;
+    const more = byId("alerts-more");
+    more.hidden = !this.all && shown.length === listed.length;
+    say(more, this.all ? "Show fewer" : `Show all ${listed.length}`);
+    document.title = open ? `(${open}) magwatch` : "magwatch";
+  }
+
+  make(id) {
+    const show = el("button", { type: "button", class: "alert-show" });
+    show.addEventListener("click", () => this.onShow(this.byId.get(id)));
+    return el(
+      "li",
+      { class: "alert" },
+      el("span", { class: "alert-icon" }),
+      el("h3", { class: "alert-kind" }, show),
+      el("p", { class: "alert-size" }),
+      el("p", { class: "alert-place" }),
+      el("p", { class: "alert-title" }),
+      el("p", { class: "alert-meta" },
+        el("span", { class: "alert-severity" }), el("span", { class: "alert-state" }), el("time", { class: "alert-since" })),
+    );
+  }
+
+  update(node, alert) {
+    const severity = severityOf(alert);
+    const look = `${severity} ${alert.state}`;
+    const part = (name) => node.querySelector(`.alert-${name}`);
+    if (node.dataset.look !== look) {
+      node.dataset.look = look;
+      node.dataset.severity = severity;
+      node.dataset.state = alert.state;
+      part("icon").replaceChildren(icon(isOpen(alert) ? severity : "done"));
+    }
+    const headline = kindWords(alert.kind);
+    const ordinary = !alert.title || alert.title.includes(` at ${alert.station}`);
+    say(part("show"), headline);
+    say(part("place"), place(alert));
+    say(part("title"), ordinary ? "" : alert.title);
+    say(part("size"), size(alert.amplitude_nt) ?? "");
+    say(part("severity"), severityWord(severity));
+    say(part("state"), stateWord(alert.state));
+    part("since").dateTime = alert.start ?? alert.opened_at;
+    this.tell(node, alert);
+  }
+
+  tell(node, alert) {
+    const resolved = isOpen(alert) ? null : parse(alert.resolved_at);
+    const since = resolved ?? parse(alert.start) ?? began(alert);
+    say(node.querySelector(".alert-since"), `${ago(since)}, ${stamp(since)}`);
+  }
+
+  /** Once a second: the ages move on, and what was resolved long ago leaves. */
+  tick() {
+    const list = byId("alerts");
+    for (const node of list.children) this.tell(node, this.byId.get(node.dataset.key));
+    if (this.listed().length !== this.count) this.render();
+    this.count = this.listed().length;
+  }
+}

@@ -1,0 +1,88 @@
+"""What detectors are given, and what they say."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.events import Figure, Kind, Severity
+
+Arrays = dict[str, NDArray[np.generic]]
+"""A stage's state by name; the arrays are changed in place, so that whoever holds them sees the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Axes that are judged together: the components of the field vector, or one scalar.
+
+    unit: nT of the field; else the channel's own. primary: storms are judged on it, on one group of a sensor only.
+    columns: its places among the judged axes.
+    """
+
+    names: tuple[str, ...]
+    columns: slice
+    unit: str
+    primary: bool
+
+    @property
+    def is_field(self) -> bool:
+        return self.unit == "nT"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Samples on their way through the stages.
+
+    times_ns, known_ns: int64 [n], when each was taken, and the newest sample that was needed to say what it is;
+    counts: int32 [n, axes]; values: float64 [n, axes], in the unit that is judged in, NaN where there is none to judge;
+    valued: bool [n], any axis has a count. What the stage that follows the clock sets: dt_ns, int64 [n], the sampling
+    interval, 0 while unknown; fresh, bool [n], the stream was broken just before.
+    """
+
+    times_ns: NDArray[np.int64]
+    known_ns: NDArray[np.int64]
+    counts: NDArray[np.int32]
+    values: NDArray[np.float64]
+    valued: NDArray[np.bool_]
+    dt_ns: NDArray[np.int64] = field(init=False)
+    fresh: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dt_ns", np.zeros(len(self), np.int64))
+        object.__setattr__(self, "fresh", np.zeros(len(self), np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a detector says: an event begins (end_ns None), or is over, or is told whole.
+
+    The same kind and start is the same event. row: at which it was certain, known_ns the time of the newest sample
+    that this took. amplitude in `unit`; channels by name.
+    """
+
+    kind: Kind
+    severity: Severity
+    start_ns: int
+    peak_ns: int
+    end_ns: int | None
+    row: int
+    known_ns: int
+    score: float
+    channels: tuple[str, ...] = ()
+    amplitude: float | None = None
+    unit: str = "nT"
+    snr: float | None = None
+    evidence: dict[str, Figure] = field(default_factory=dict)
+
+
+def confidence(excess: float) -> float:
+    """0.5 at the threshold, 0.9 at 2.2 times it, towards 1 far above. excess: the figure over its threshold."""
+    return 1.0 - 0.5 / max(excess, 1.0) ** 2
+
+
+def rounded(value: float, digits: int = 3) -> float:
+    """A figure for a person, finite: as many significant digits as help."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else 0.0

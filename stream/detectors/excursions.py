@@ -1,0 +1,111 @@
+"""The stage that follows the level of a group of axes: where it is left abruptly, and where it settles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.detectors.base import Arrays, Group, Rows
+from stream.kernels import excursion
+
+SLOWEST_EDGE_NT_PER_S = 2.0
+"""The field itself hardly ever moves faster at the ground, but within the largest storms; a hand does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excursion:
+    """The field left its level and settled. what: the kernel's STEP or PASS; sizes in the group's unit."""
+
+    what: int
+    start_ns: int
+    peak_ns: int
+    end_ns: int
+    row: int
+    known_ns: int
+    amplitude: float
+    snr: float
+    seconds: float
+    from_old_level: float
+    by_axis: tuple[float, ...]
+    sigma_by_axis: tuple[float, ...]
+
+
+class Excursions:
+    """Follows one group of axes, and hands on what nature did: the field without steps and passes."""
+
+    def __init__(self, group: Group, capacity: int) -> None:
+        axes = len(group.names)
+        self._group = group
+        self._ints = np.zeros(excursion.INTS, np.int64)
+        self._figures = np.zeros((excursion.FIGURE_ROWS, axes))
+        self._singles = np.zeros(excursion.SINGLES)
+        self._kept_ns = np.zeros(excursion.PENDING, np.int64)
+        self._kept = np.zeros((excursion.PENDING, axes))
+        self._counters = np.zeros(2, np.int64)
+        self._tick_whens = np.zeros((capacity + excursion.PENDING, 3), np.int64)
+        self._ticks = np.zeros((capacity + excursion.PENDING, axes))
+        self._whens = np.zeros((capacity, excursion.WHENS), np.int64)
+        self._found = np.zeros((capacity, excursion.FIGURES + 2 * axes))
+        self.arrays: Arrays = {
+            "ints": self._ints,
+            "figures": self._figures,
+            "singles": self._singles,
+            "kept_ns": self._kept_ns,
+            "kept": self._kept,
+        }
+
+    def follow(
+        self, rows: Rows, values: NDArray[np.float64]
+    ) -> tuple[list[Excursion], NDArray[np.int64], NDArray[np.float64]]:
+        """What was found; and the ticks handed on: times, the rows that told them and lengths in ns [m, 3], values
+        [m, axes].
+
+        The arrays are valid until the next call.
+        """
+        excursion.follow_level(
+            rows.times_ns,
+            rows.dt_ns,
+            rows.fresh,
+            values,
+            SLOWEST_EDGE_NT_PER_S if self._group.is_field else 0.0,
+            self._ints,
+            self._figures,
+            self._singles,
+            self._kept_ns,
+            self._kept,
+            self._counters,
+            self._tick_whens,
+            self._ticks,
+            self._whens,
+            self._found,
+        )
+        found, made = self._counters.tolist()
+        return [self._excursion(i, rows) for i in range(found)], self._tick_whens[:made], self._ticks[:made]
+
+    def _excursion(self, i: int, rows: Rows) -> Excursion:
+        axes = len(self._group.names)
+        figures = self._found[i].tolist()
+        what, start, peak, end, row = self._whens[i].tolist()
+        amplitude, snr, seconds, from_old_level = figures[: excursion.FIGURES]
+        by_axis = figures[excursion.FIGURES :]
+        return Excursion(
+            what,
+            start,
+            peak,
+            end,
+            row,
+            int(rows.known_ns[row]),
+            amplitude,
+            snr,
+            seconds,
+            from_old_level,
+            tuple(by_axis[:axes]),
+            tuple(by_axis[axes : 2 * axes]),
+        )
+
+
+def concerned(group: Group, found: Excursion) -> tuple[str, ...]:
+    """The axes that moved by at least a fifth of the largest, and by three times their own spread."""
+    largest = max(abs(size) for size in found.by_axis)
+    moved = zip(group.names, found.by_axis, found.sigma_by_axis, strict=True)
+    return tuple(name for name, size, sigma in moved if abs(size) >= max(0.2 * largest, 3.0 * sigma))

@@ -1,0 +1,195 @@
+"""What is done to every sample, in order: despike > scale > follow the clock > detect > score > let go."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream import snapshot
+from stream.block import MISSING, Channel, Samples
+from stream.despike import DELAY_SAMPLES, Despiker
+from stream.detectors.axes import judged
+from stream.detectors.base import Arrays, Rows, Telling
+from stream.detectors.breaks import Breaks
+from stream.detectors.chronicle import Chronicle
+from stream.detectors.clock_step import clock_step
+from stream.detectors.gap import gap
+from stream.detectors.group import GroupStages
+from stream.detectors.rarity import Rarity
+from stream.detectors.runs import Runs
+from stream.detectors.saturated import saturated
+from stream.detectors.scale import Scale
+from stream.detectors.silent import silent
+from stream.detectors.stuck import stuck
+from stream.events import Event
+from stream.flags import Flag
+from stream.held import Held
+from stream.pipeline_settings import PipelineSettings
+
+__all__ = ["Pipeline", "PipelineSettings", "Released", "warm_up"]
+
+CHUNK = 2048
+"""Rows that are worked on at once; longer blocks are cut, which changes nothing."""
+CAPACITY = CHUNK + DELAY_SAMPLES
+"""Rows that a stage is given at most: a chunk, and those of the one before that could not be settled."""
+DEFAULTS = PipelineSettings()
+WHOLE_SENSOR = -1
+"""In place of a group's number: what is said of the sensor and not of some of its axes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Released:
+    """What a feed lets go: samples whose flags are final, in input order, their scores 0..1 [n], events told."""
+
+    samples: Samples
+    scores: NDArray[np.float32]
+    events: tuple[Event, ...]
+
+
+class Pipeline:
+    """The stages of one sensor, fed in the order read, with blocks of any size; how they are cut changes nothing."""
+
+    def __init__(
+        self, station: str, sensor: str, channels: tuple[Channel, ...], settings: PipelineSettings = DEFAULTS
+    ) -> None:
+        self._channels = channels
+        plan = judged(channels)
+        axes = len(plan.axes)
+        self._columns = [axis.column for axis in plan.axes]
+        self._despiker = Despiker(axes, settings.spike_sigma)
+        self._scale = Scale(plan, settings.usual_h_nt, settings.largest_field_nt)
+        self._breaks = Breaks(settings.silent_after_s, CAPACITY)
+        self._runs = Runs(tuple(axis.name for axis in plan.axes), CAPACITY)
+        self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
+        self._rarity = Rarity(axes)
+        self._chronicle = Chronicle(station, sensor)
+        self._held = Held(channels, axes)
+        self._identity = {
+            "station": station,
+            "sensor": sensor,
+            "channels": repr(channels),
+            "settings": settings.model_dump_json(),
+        }
+
+    @property
+    def delay_samples(self) -> int:
+        """A sample is let go when so many later ones have come: a constant."""
+        return DELAY_SAMPLES
+
+    def feed(self, samples: Samples) -> Released:
+        """Takes the next samples, lets go those that are `delay_samples` old."""
+        if len(samples) <= CHUNK:
+            return self._advance(samples, ended=False)
+        cuts = range(0, len(samples), CHUNK)
+        return _joined([self._advance(samples[start : start + CHUNK], ended=False) for start in cuts])
+
+    def flush(self) -> Released:
+        """The end of the stream: lets go what is held, and ends what lasted. Don't feed the pipeline any more."""
+        nothing = Samples.raw(self._channels, np.zeros(0, np.int64), np.zeros((0, len(self._channels)), np.int32))
+        rest = self._advance(nothing, ended=True)
+        return Released(rest.samples, rest.scores, (*rest.events, *self._chronicle.close_all(self._held.last_ns)))
+
+    def _advance(self, new: Samples, *, ended: bool) -> Released:
+        """One chunk through all stages: faults of the clock and the instrument first, then what the field did."""
+        held = self._held
+        held.append(new)
+        counts = np.take(held.counts, self._columns, axis=1)
+        settled = self._despiker.settle(counts, ended, held.spike, held.need)
+        events: tuple[Event, ...] = ()
+        if settled > held.settled:
+            these, needed = held.settle(settled)
+            flags = held.flags[these]
+            rows = self._scaled(held, counts[these], these, needed)
+            said = [(one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows, flags))]
+            for number, group in enumerate(self._groups):
+                said += [(one, number) for one in group.follow(rows)]
+            held.scores[these] = self._rarity.scores(rows.counts)
+            events = self._told(said)
+        final = len(held) if ended else max(len(held) - DELAY_SAMPLES, 0)
+        self._despiker.drop(final)
+        return Released(*held.let_go(final), events)
+
+    def _scaled(self, held: Held, counts: NDArray[np.int32], these: slice, needed: NDArray[np.int64]) -> Rows:
+        """Rows in the unit that is judged in, without the spikes; flagged as far as a row alone tells."""
+        flags = held.flags[these]
+        spike: NDArray[np.bool_] = np.any(held.spike[these], axis=1)
+        values, valued, out_of_range = self._scale.values(counts, spike)
+        flags[spike] |= np.uint16(Flag.SPIKE)
+        flags[out_of_range] |= np.uint16(Flag.OUT_OF_RANGE)
+        if not valued.all():
+            flags[(held.counts[these] == MISSING).all(axis=1)] |= np.uint16(Flag.MISSING)
+        return Rows(held.times_ns[these], held.times_ns[needed], counts, values, valued)
+
+    def _broken(self, rows: Rows) -> list[Telling | None]:
+        """Where the stream is broken; sets the rows' sampling interval."""
+        found = self._breaks.follow(rows)
+        return [one for each in found for one in (clock_step(each), silent(each), gap(each))]
+
+    def _frozen(self, rows: Rows, flags: NDArray[np.uint16]) -> list[Telling | None]:
+        """Axes that do not move; takes their values away, and flags the rows."""
+        found, is_stuck, is_saturated = self._runs.follow(rows)
+        flags[is_stuck] |= np.uint16(Flag.STUCK)
+        flags[is_saturated] |= np.uint16(Flag.SATURATED)
+        return [one for each in found for one in (saturated(each), stuck(each))]
+
+    def _told(self, said: list[tuple[Telling | None, int]]) -> tuple[Event, ...]:
+        """What is said, in the order of the rows at which it was certain, as events; some of it explains the rest."""
+        tellings = sorted(((one, group) for one, group in said if one is not None), key=lambda each: each[0].row)
+        events = (self._chronicle.tell(telling, group) for telling, group in tellings)
+        return tuple(event for event in events if event is not None)
+
+    def _arrays(self) -> Arrays:
+        """The state of all stages, by name; the arrays are the stages' own."""
+        stages: dict[str, Arrays] = {
+            "despiker": self._despiker.arrays,
+            "scale": self._scale.arrays,
+            "breaks": self._breaks.arrays,
+            "runs": self._runs.arrays,
+            "rarity": self._rarity.arrays,
+        } | {f"group{number}": group.arrays() for number, group in enumerate(self._groups)}
+        return {f"{stage}.{name}": array for stage, arrays in stages.items() for name, array in arrays.items()}
+
+    def save(self) -> bytes:
+        """The whole state; `restore` goes on from it as if nothing had been."""
+        held = {f"held.{name}": array for name, array in self._held.arrays().items()}
+        return snapshot.write(self._arrays() | held, {**self._identity, "chronicle": self._chronicle.save()})
+
+    @classmethod
+    def restore(
+        cls,
+        state: bytes,
+        station: str,
+        sensor: str,
+        channels: tuple[Channel, ...],
+        settings: PipelineSettings = DEFAULTS,
+    ) -> Self:
+        """Goes on where `save` was called. Raises ValueError when the state is damaged or of another pipeline."""
+        arrays, header = snapshot.read(state)
+        pipeline = cls(station, sensor, channels, settings)
+        for name, expected in pipeline._identity.items():
+            if header.get(name) != expected:
+                raise ValueError(f"the saved state is of another pipeline: its {name} differs")
+        held = {name.removeprefix("held."): arrays.pop(name) for name in list(arrays) if name.startswith("held.")}
+        pipeline._held = Held.from_arrays(held, channels, len(pipeline._columns))
+        snapshot.copy_into(pipeline._arrays(), arrays)
+        pipeline._chronicle.load(header.get("chronicle", ""))
+        return pipeline
+
+
+def _joined(parts: list[Released]) -> Released:
+    """What consecutive chunks let go, as one."""
+    return Released(
+        Samples.joined([part.samples for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        tuple(event for part in parts for event in part.events),
+    )
+
+
+def warm_up() -> None:
+    """Compile or load every kernel now, so that the first sample is as quick as the others."""
+    channels = (Channel("x", "nT", 0.01), Channel("y", "nT", 0.01), Channel("z", "nT", 0.01))
+    pipeline = Pipeline("warm", "up", channels)
+    counts = np.arange(120, dtype=np.int32)[:, np.newaxis] % 7 * np.ones(3, np.int32)
+    pipeline.feed(Samples.raw(channels, np.arange(120, dtype=np.int64) * 2_000_000_000, counts))
+    pipeline.flush()
