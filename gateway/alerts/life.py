@@ -19,15 +19,15 @@ _EVENTS_NAMED = 100
 _WORDS = {
     Kind.COMMENCEMENT: "Sudden commencement",
     Kind.DISTURBANCE: "Magnetic disturbance",
-    Kind.STEP: "Step in the field",
-    Kind.TRANSIENT: "Something magnetic passed",
+    Kind.STEP: "Step",
+    Kind.TRANSIENT: "A vehicle-like transient",
     Kind.UNUSUAL: "Unusual signal",
     Kind.STUCK: "Sensor stuck",
     Kind.SATURATED: "Sensor saturated",
     Kind.NOISY: "Sensor noisy",
     Kind.GAP: "Gap in the data",
     Kind.CLOCK_STEP: "Clock jumped",
-    Kind.SILENT: "No data",
+    Kind.SILENT: "Station silent",
 }
 
 

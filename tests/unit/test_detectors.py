@@ -192,7 +192,7 @@ def test_a_storm_is_told_as_it_grows_and_ends_when_it_is_calm() -> None:
     assert [event.evidence["level"] for event in storm] == ["active", "minor", "major", "severe", "severe"]
     assert [event.severity for event in storm][1:4] == [Severity.WARNING, Severity.WARNING, Severity.CRITICAL]
     assert len({event.id for event in storm}) == 1
-    assert 19 * 3600 < since_start_s(storm[-1].end or 0) < 23 * 3600
+    assert 18 * 3600 < since_start_s(storm[-1].end or 0) < 22 * 3600
     assert storm[-1].amplitude_nt == pytest.approx(800.0, rel=0.1)
 
 

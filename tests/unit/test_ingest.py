@@ -1,0 +1,89 @@
+"""What came over the wire is used or refused with its reason; nothing of it can stop the gateway."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ingest import RejectedError, block_of, event_or_status_of, ranges
+from stream.block import Block, Channel, Samples
+from stream.codec import encode
+from stream.events import Event, Kind, Severity, event_id
+from stream.transport.link import Message
+
+NOW_NS = 1_700_000_000_000_000_000
+
+
+def message(topic: str, payload: bytes) -> Message:
+    return Message(topic, payload, False, (1, 1, 1))
+
+
+def block(time_ns: int = NOW_NS) -> bytes:
+    samples = Samples.raw((Channel("x", "nT", 0.01),), np.array([time_ns]), np.zeros((1, 1), np.int32))
+    return encode(Block("wic", "fge", 1, 2, samples))
+
+
+def event(**changes: object) -> bytes:
+    good = Event(
+        id=event_id("wic", "fge", Kind.STEP, NOW_NS), station="wic", sensor="fge", kind=Kind.STEP,
+        severity=Severity.WARNING, start=NOW_NS, peak=NOW_NS, detected_at=NOW_NS, score=0.9,
+    )  # fmt: skip
+    return json.dumps(good.model_dump(mode="json") | changes).encode()
+
+
+def test_a_good_block_and_a_good_event_are_taken() -> None:
+    assert block_of(message("mag/1/wic/fge/block", block())).seq == 2
+    taken = event_or_status_of(message("mag/1/wic/fge/event", event()))
+    assert isinstance(taken, Event)
+    assert taken.start == NOW_NS
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("mag/1/wic/other/block", block(), "came on the topic"),
+        ("mag/1/hon/fge/block", block(), "came on the topic"),
+        ("mag/2/wic/fge/block", block(), "is not of the form"),
+        ("mag/1/wic/fge/block", block()[:-1], "checksum"),
+        ("mag/1/wic/fge/block", block(2**62 - 1), "impossible time"),
+    ],
+)
+def test_a_bad_block_is_refused_with_its_reason(topic: str, payload: bytes, reason: str) -> None:
+    with pytest.raises(RejectedError, match=reason):
+        block_of(message(topic, payload))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"start": 10**30}, "start"),
+        ({"start": "yesterday"}, "ISO-8601"),
+        ({"score": 2}, "score"),
+        ({"amplitude_nt": float("nan")}, "amplitude_nt"),
+        ({"kind": "miracle"}, "kind"),
+        ({"station": "hon"}, "came on the topic"),
+        ({"extra": 1}, "extra"),
+        ({"evidence": {"x" * 70_000: 1}}, "at most"),
+    ],
+)
+def test_a_bad_event_is_refused_with_its_reason(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(RejectedError, match=reason):
+        event_or_status_of(message("mag/1/wic/fge/event", event(**changes)))
+
+
+@given(st.text(max_size=60), st.binary(max_size=200))
+def test_no_topic_and_no_bytes_raise_anything_else(topic: str, payload: bytes) -> None:
+    for read in (block_of, event_or_status_of):
+        for where in (topic, "mag/1/wic/fge/block", "mag/1/wic/fge/event", "mag/1/wic/status"):
+            with pytest.raises(RejectedError):
+                read(message(where, payload))
+
+
+@given(st.lists(st.integers(0, 60)))
+def test_ranges_hold_exactly_the_numbers(numbers: list[int]) -> None:
+    found = ranges(numbers)
+    assert {number for first, last in found for number in range(first, last + 1)} == set(numbers)
+    assert all(later[0] > earlier[1] + 1 for earlier, later in itertools.pairwise(found))
