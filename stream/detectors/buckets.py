@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group
 from stream.kernels import buckets
-from stream.kernels.excursion import PENDING
+from stream.kernels.level_layout import PENDING
 
 
 class Buckets:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
 from stream.kernels import onset
-from stream.kernels.excursion import PENDING
+from stream.kernels.level_layout import PENDING
 
 LEAST_NT = 10.0
 RATIO = 12.0

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
 from stream.events import Kind, Severity
 from stream.kernels import activity
-from stream.kernels.excursion import PENDING
+from stream.kernels.level_layout import PENDING
 
 LEVELS = ("quiet", "active", "minor", "major", "severe")
 SEVERITIES = (Severity.INFO, Severity.INFO, Severity.WARNING, Severity.WARNING, Severity.CRITICAL)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows
-from stream.kernels import excursion
+from stream.kernels import level, level_layout
 
 SLOWEST_EDGE_NT_PER_S = 2.0
 """The field itself hardly ever moves faster at the ground, but within the largest storms; a hand does."""
@@ -36,16 +36,16 @@ class Excursions:
     def __init__(self, group: Group, capacity: int) -> None:
         axes = len(group.names)
         self._group = group
-        self._ints = np.zeros(excursion.INTS, np.int64)
-        self._figures = np.zeros((excursion.FIGURE_ROWS, axes))
-        self._singles = np.zeros(excursion.SINGLES)
-        self._kept_ns = np.zeros(excursion.PENDING, np.int64)
-        self._kept = np.zeros((excursion.PENDING, axes))
+        self._ints = np.zeros(level_layout.INTS, np.int64)
+        self._figures = np.zeros((level_layout.FIGURE_ROWS, axes))
+        self._singles = np.zeros(level_layout.SINGLES)
+        self._kept_ns = np.zeros(level_layout.PENDING, np.int64)
+        self._kept = np.zeros((level_layout.PENDING, axes))
         self._counters = np.zeros(2, np.int64)
-        self._tick_whens = np.zeros((capacity + excursion.PENDING, 3), np.int64)
-        self._ticks = np.zeros((capacity + excursion.PENDING, axes))
-        self._whens = np.zeros((capacity, excursion.WHENS), np.int64)
-        self._found = np.zeros((capacity, excursion.FIGURES + 2 * axes))
+        self._tick_whens = np.zeros((capacity + level_layout.PENDING, 3), np.int64)
+        self._ticks = np.zeros((capacity + level_layout.PENDING, axes))
+        self._whens = np.zeros((capacity, level_layout.WHENS), np.int64)
+        self._found = np.zeros((capacity, level_layout.FIGURES + 2 * axes))
         self.arrays: Arrays = {
             "ints": self._ints,
             "figures": self._figures,
@@ -62,7 +62,7 @@ class Excursions:
 
         The arrays are valid until the next call.
         """
-        excursion.follow_level(
+        level.follow_level(
             rows.times_ns,
             rows.dt_ns,
             rows.fresh,
@@ -86,8 +86,8 @@ class Excursions:
         axes = len(self._group.names)
         figures = self._found[i].tolist()
         what, start, peak, end, row = self._whens[i].tolist()
-        amplitude, snr, seconds, from_old_level = figures[: excursion.FIGURES]
-        by_axis = figures[excursion.FIGURES :]
+        amplitude, snr, seconds, from_old_level = figures[: level_layout.FIGURES]
+        by_axis = figures[level_layout.FIGURES :]
         return Excursion(
             what,
             start,

@@ -3,7 +3,8 @@
 from stream.detectors.base import Group, Telling, confidence, rounded
 from stream.detectors.excursions import Excursion, concerned
 from stream.events import Figure, Kind, Severity
-from stream.kernels.excursion import LEAVES_MEAN, STEP
+from stream.kernels.level import LEAVES_MEAN
+from stream.kernels.level_layout import STEP
 
 WARNING_NT = 5.0
 

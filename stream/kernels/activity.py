@@ -23,7 +23,7 @@ SUM, COUNT, NOISE, FIRST_MINUTE = range(4)
 """Rows of the figures [FIGURE_ROWS, axes]: sum and number of the open minute, the usual change from minute to minute,
 then the ring of minute means."""
 NOISE_RISES = 1.0 / 1440.0
-NOISE_FALLS = 0.1
+NOISE_FALLS = 0.03
 """A minute's part in the usual change: what an instrument's noise makes is seen in the calmest hours."""
 FIGURE_ROWS = FIRST_MINUTE + MINUTES
 OPEN, RISE, CLOSE = range(3)

@@ -16,15 +16,18 @@ SMOOTH_NS = 30_000_000_000
 MEMORY_NS = 3_600_000_000_000
 YOUNG_NS = 1_800_000_000_000
 """For so long after the start, little is known of how disturbed the field is."""
+LEARN_NS, LEARN_BUCKETS = 30_000_000_000, 3
 DAY_NS = 86_400_000_000_000
 CALM_RATIO = 6.0
 RISES_ON = 1.1
 """A rise goes on, and the wait begins anew, when it exceeds its height so far by this factor."""
 REST_NS = 1_200_000_000_000
 """After a commencement, or what proved to be none, the next is not looked for so soon."""
+RAGGED = 2
+"""A rise with a hole in it, so many times as long as the buckets, is not judged."""
 LOST_NS = 150_000_000_000
 
-KNOWN, FIRST_NS, LAST_NS, RISING, ONSET_NS, PEAK_NS, REST_UNTIL_NS, HELD, FIRST_TIME = range(9)
+KNOWN, FIRST_NS, LAST_NS, RISING, ONSET_NS, PEAK_NS, REST_UNTIL_NS, HELD, STEP_NS, FIRST_TIME = range(10)
 INTS = FIRST_TIME + RING
 FIRST_RING = 0
 """The figures [RING + 1, axes]: smoothed buckets, then the level before the onset."""
@@ -170,7 +173,8 @@ def notice(
     # What moves in the calmest hours is mostly noise; a rise need not be as far above that as above the field's unrest.
     moved = ratio * (singles[USUAL] - singles[CALM]) + CALM_RATIO * singles[CALM]
     limit = max(least_nt * (2.5 if young else 1.0), moved)
-    if highest > limit and now >= ints[REST_UNTIL_NS]:
+    learnt = now - ints[FIRST_NS] >= max(LEARN_NS, LEARN_BUCKETS * (now - time_at(ints, 1)))
+    if learnt and highest > limit and now >= ints[REST_UNTIL_NS]:
         begin_rise(ints, figures, singles, use, highest_back, highest, limit)
     else:
         learn_usual(ints, singles, usual, young)
@@ -244,6 +248,9 @@ def follow_onsets(
         if ints[KNOWN] == 0 or step <= 0 or step > LOST_NS:
             ints[KNOWN] = ints[RISING] = 0
             ints[FIRST_NS] = now
+        if step > RAGGED * ints[STEP_NS] and step > MINUTE_NS:
+            ints[RISING] = 0
+        ints[STEP_NS] = step
         smooth = int(SMOOTH_NS // max(step, 1)) if ints[KNOWN] else 1
         ints[LAST_NS] = now
         push(ints, figures, now, bucket_values[row], smooth)

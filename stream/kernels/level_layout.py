@@ -1,0 +1,30 @@
+"""How the state of one group of axes is laid out that follows its level, and what may come of it."""
+
+FEWEST, MOST = 8, 16
+"""Ticks in a mean of the newest ones."""
+PENDING = 2048
+"""Ticks that can be kept back while it is not known what moves the field."""
+EARLIEST_NS = -(2**63)
+
+ROWS, TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS = range(11)
+INTS = 11
+"""Integers: rows in the open tick, ticks since the stream was last broken, whether the field moves and since when, its
+peak, for how many ticks it has been flat and since when, the length of a tick, ticks clearly away from the level, ticks
+kept back, and until when the last pass may still be felt."""
+LEVEL, SUM, NUMBER, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, FIRST_RING = range(12)
+"""Rows of the figures [FIGURE_ROWS, axes]: level; sum and number of values of the open tick; spread of a tick and of
+a mean about the level; steps so far; newest tick; mean of the newest ticks; deviation just before the edge and at the
+peak; mean when it became flat; a ring of the newest ticks."""
+FIGURE_ROWS = FIRST_RING + MOST
+PEAK, HEIGHT, AWAY = range(3)
+"""Single figures: largest distance from the level so far, the SNR there, and the distance of the newest mean."""
+SINGLES = 3
+
+STEP, PASS, NATURE, UNKNOWN, RESTING, EDGE, TAIL = range(7)
+"""What the field does: the first two are findings; UNKNOWN while it moves; EDGE when an edge comes on top of nature's
+movement; TAIL while a pass may still be felt."""
+WHENS = 5
+"""A finding's integers: what, start_ns, peak_ns, end_ns, row."""
+FIGURES = 4
+"""A finding's figures: amplitude, SNR, seconds that the edge or the pass took, distance of the new level from the old
+one; then for each axis its change of level (of a step) or its deviation at the peak (of a pass), then its sigma."""
