@@ -95,10 +95,10 @@ async def judged(
 ) -> dict[str, int]:
     """How much of what was put in was found as what it is, and which events nothing was put in for.
 
-    A spike is found when a sample of it is flagged; everything else when an event of its kind lies upon it. What
-    began in the last seconds and what ends after the end is not asked for: it could not have been found yet.
+    A spike is found when a sample of it is flagged; everything else when an event of its kind lies upon it. What was
+    not over some seconds before the end is not asked for: it could not have been found yet.
     """
-    asked = [t for t in truths if t.start_ns < end_ns - SLACK_NS and (t.kind != "gap" or t.end_ns < end_ns - SLACK_NS)]
+    asked = [t for t in truths if t.end_ns < end_ns - SLACK_NS]
     explained: set[str] = set()
     found = 0
     for one in truths:

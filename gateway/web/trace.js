@@ -23,6 +23,7 @@ export class Trace {
     this.flags = [];
     this.marks = [];
     this.lastMs = -Infinity;
+    this.spikeMs = -Infinity;
     this.latest = null;
     this.bin = null;
     this.fresh = 0;
@@ -54,7 +55,10 @@ export class Trace {
 
   row(t, values, flags) {
     if (flags & MARKED) this.marks.push({ t, values, flags });
-    if (flags & SPIKE) return;
+    if (flags & SPIKE) {
+      this.spikeMs = t;
+      return;
+    }
     this.line(t, values, flags);
   }
 
@@ -62,7 +66,8 @@ export class Trace {
     const last = this.t.length - 1;
     if (last >= 0 && t - this.t[last] > this.gapMs && !(this.flags[last] & MISSING)) {
       const middle = (this.t[last] + t) / 2;
-      this.marks.push({ t: middle, values: this.v.map(() => null), flags: MISSING });
+      // Where spikes were taken out the line breaks too, but nothing is missing there: it is marked as what it is.
+      if (this.spikeMs < this.t[last]) this.marks.push({ t: middle, values: this.v.map(() => null), flags: MISSING });
       this.append(middle, this.v.map(() => null), MISSING);
     }
     this.append(t, values, flags);

@@ -25,13 +25,15 @@ def sensor_from_now(**settings: object) -> SimulatedSensor:
 
 async def test_samples_come_one_by_one_when_due_and_never_before() -> None:
     sensor = sensor_from_now(rate_hz=10.0)
-    late_s = []
-    async for times_ns, counts in live(sensor, until_s=1.0):
+    late_s, samples = [], 0
+    async for times_ns, counts in live(sensor, until_s=2.0):
         late_s.append((time.time_ns() - int(times_ns[-1])) / SECOND_NS)
+        samples += len(times_ns)
         assert len(times_ns) == len(counts)
-    assert len(late_s) == 10
+    assert samples == 20
+    assert len(late_s) > 10  # a busy machine may hold some up, which then come together; most come alone
     assert min(late_s) > -0.001
-    assert sorted(late_s)[5] < 0.05  # a busy machine may hold one up, not most
+    assert sorted(late_s)[len(late_s) // 2] < 0.05
 
 
 async def test_at_a_high_rate_a_chunk_holds_a_tenth_of_a_second() -> None:
