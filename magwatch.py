@@ -95,7 +95,10 @@ def sim(options: argparse.Namespace) -> int:
     from firmware_sim.settings import SimSettings
 
     settings = load(options.config, SimSettings) if options.config else SimSettings()
-    _run(serve(options.instrument, settings, options.tcp, print))
+    try:
+        _run(serve(options.instrument, settings, options.tcp, print))
+    except (ValueError, OSError) as wrong:
+        raise MagwatchError(f"sim {options.instrument}: {wrong}") from wrong
     return DONE
 
 

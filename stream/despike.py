@@ -22,20 +22,21 @@ DELAY_SAMPLES = spikes.LONGEST
 
 
 class Despiker:
-    """Judges the channels of one sensor. factor: robust sigma by which a spike stands out."""
+    """Judges channels of one sensor. columns: where they stand; factor: robust sigma by which a spike stands out."""
 
-    def __init__(self, channels: int, factor: float) -> None:
+    def __init__(self, columns: NDArray[np.int64], factor: float) -> None:
+        self._columns = columns
         self._factor = factor
-        self._states = np.zeros((channels, spikes.INTS), np.int64)
-        self._typical = np.zeros((channels, spikes.LONGEST))
+        self._states = np.zeros((len(columns), spikes.INTS), np.int64)
+        self._typical = np.zeros((len(columns), spikes.LONGEST))
         self.arrays: Arrays = {"states": self._states, "typical": self._typical}
 
     def settle(self, counts: NDArray[np.int32], ended: bool, spike: NDArray[np.uint8], need: NDArray[np.int64]) -> int:
         """Goes on through `counts` [n, channels], the rows that are held; returns how many of them are settled.
 
-        Marks spike [n, channels], and in need [n] how many later rows a row took. ended: no later rows will come.
+        Marks spike [n, columns], and in need [n] how many later rows a row took. ended: no later rows will come.
         """
-        return int(spikes.find_spikes(counts, ended, self._factor, self._states, self._typical, spike, need))
+        return spikes.find_spikes(counts, self._columns, ended, self._factor, self._states, self._typical, spike, need)
 
     def drop(self, rows: int) -> None:
         """The caller drops so many settled rows from the front of what it holds."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream import snapshot
-from stream.block import MISSING, Channel, Samples
+from stream.block import Channel, Samples
 from stream.despike import DELAY_SAMPLES, Despiker
 from stream.detectors.axes import judged
 from stream.detectors.base import Arrays, Rows, Telling
@@ -23,7 +23,6 @@ from stream.detectors.scale import Scale
 from stream.detectors.silent import silent
 from stream.detectors.stuck import stuck
 from stream.events import Event
-from stream.flags import Flag
 from stream.held import Held
 from stream.pipeline_settings import PipelineSettings
 
@@ -55,16 +54,15 @@ class Pipeline:
     ) -> None:
         self._channels = channels
         plan = judged(channels)
-        axes = len(plan.axes)
-        self._columns = [axis.column for axis in plan.axes]
-        self._despiker = Despiker(axes, settings.spike_sigma)
+        self._axes = axes = len(plan.axes)
+        self._despiker = Despiker(plan.columns, settings.spike_sigma)
         self._scale = Scale(plan, settings.usual_h_nt, settings.largest_field_nt)
         self._breaks = Breaks(settings.silent_after_s, CAPACITY)
         self._runs = Runs(tuple(axis.name for axis in plan.axes), CAPACITY)
         self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
         self._rarity = Rarity(axes)
         self._chronicle = Chronicle(station, sensor)
-        self._held = Held(channels, axes)
+        self._held = Held(channels, axes, CAPACITY)
         self._identity = {
             "station": station,
             "sensor": sensor,
@@ -94,14 +92,14 @@ class Pipeline:
         """One chunk through all stages: faults of the clock and the instrument first, then what the field did."""
         held = self._held
         held.append(new)
-        counts = np.take(held.counts, self._columns, axis=1)
-        settled = self._despiker.settle(counts, ended, held.spike, held.need)
+        settled = self._despiker.settle(held.counts, ended, held.spike, held.need)
         events: tuple[Event, ...] = ()
         if settled > held.settled:
-            these, needed = held.settle(settled)
-            flags = held.flags[these]
-            rows = self._scaled(held, counts[these], these, needed)
-            said = [(one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows, flags))]
+            these, known_ns = held.settle(settled)
+            rows = self._scale.rows(
+                held.times_ns[these], known_ns, held.counts[these], held.spike[these], held.flags[these]
+            )
+            said = [(one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows))]
             for number, group in enumerate(self._groups):
                 said += [(one, number) for one in group.follow(rows)]
             held.scores[these] = self._rarity.scores(rows.counts)
@@ -110,31 +108,18 @@ class Pipeline:
         self._despiker.drop(final)
         return Released(*held.let_go(final), events)
 
-    def _scaled(self, held: Held, counts: NDArray[np.int32], these: slice, needed: NDArray[np.int64]) -> Rows:
-        """Rows in the unit that is judged in, without the spikes; flagged as far as a row alone tells."""
-        flags = held.flags[these]
-        spike: NDArray[np.bool_] = np.any(held.spike[these], axis=1)
-        values, valued, out_of_range = self._scale.values(counts, spike)
-        flags[spike] |= np.uint16(Flag.SPIKE)
-        flags[out_of_range] |= np.uint16(Flag.OUT_OF_RANGE)
-        if not valued.all():
-            flags[(held.counts[these] == MISSING).all(axis=1)] |= np.uint16(Flag.MISSING)
-        return Rows(held.times_ns[these], held.times_ns[needed], counts, values, valued)
-
     def _broken(self, rows: Rows) -> list[Telling | None]:
         """Where the stream is broken; sets the rows' sampling interval."""
-        found = self._breaks.follow(rows)
-        return [one for each in found for one in (clock_step(each), silent(each), gap(each))]
+        return [one for each in self._breaks.follow(rows) for one in (clock_step(each), silent(each), gap(each))]
 
-    def _frozen(self, rows: Rows, flags: NDArray[np.uint16]) -> list[Telling | None]:
+    def _frozen(self, rows: Rows) -> list[Telling | None]:
         """Axes that do not move; takes their values away, and flags the rows."""
-        found, is_stuck, is_saturated = self._runs.follow(rows)
-        flags[is_stuck] |= np.uint16(Flag.STUCK)
-        flags[is_saturated] |= np.uint16(Flag.SATURATED)
-        return [one for each in found for one in (saturated(each), stuck(each))]
+        return [one for each in self._runs.follow(rows) for one in (saturated(each), stuck(each))]
 
     def _told(self, said: list[tuple[Telling | None, int]]) -> tuple[Event, ...]:
         """What is said, in the order of the rows at which it was certain, as events; some of it explains the rest."""
+        if not said:
+            return ()
         tellings = sorted(((one, group) for one, group in said if one is not None), key=lambda each: each[0].row)
         events = (self._chronicle.tell(telling, group) for telling, group in tellings)
         return tuple(event for event in events if event is not None)
@@ -171,7 +156,7 @@ class Pipeline:
             if header.get(name) != expected:
                 raise ValueError(f"the saved state is of another pipeline: its {name} differs")
         held = {name.removeprefix("held."): arrays.pop(name) for name in list(arrays) if name.startswith("held.")}
-        pipeline._held = Held.from_arrays(held, channels, len(pipeline._columns))
+        pipeline._held = Held.from_arrays(held, channels, pipeline._axes, CAPACITY)
         snapshot.copy_into(pipeline._arrays(), arrays)
         pipeline._chronicle.load(header.get("chronicle", ""))
         return pipeline

@@ -1,4 +1,4 @@
-"""A pipeline's state as bytes: named arrays and a few words of text, in numpy's own format without pickle; and a digest.
+"""A pipeline's state as bytes: named arrays and some text, in numpy's own format without pickle, and a digest.
 
 A state is written by one process and read by the next one of the same machine, maybe after a crash in mid-write: what
 does not agree with its digest is refused as a whole.

@@ -9,6 +9,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 SensorLeaf = Literal["block", "event", "reading"]
 StationLeaf = Literal["status", "commit", "config", "command", "reply"]
 
+_SENSOR_LEAVES: dict[str, SensorLeaf] = {leaf: leaf for leaf in get_args(SensorLeaf)}
+_STATION_LEAVES: dict[str, StationLeaf] = {leaf: leaf for leaf in get_args(StationLeaf)}
+
 ALL_BLOCKS = "mag/1/+/+/block"
 ALL_EVENTS = "mag/1/+/+/event"
 ALL_STATUS = "mag/1/+/status"
@@ -46,8 +49,8 @@ class StationTopic:
 def parse(topic: str) -> SensorTopic | StationTopic:
     """The topic of a message, typed. Raises ValueError when it is not one of version 1."""
     match topic.split("/"):
-        case ["mag", "1", station, leaf] if leaf in get_args(StationLeaf):
-            return StationTopic(_checked(station, "station"), leaf)
-        case ["mag", "1", station, sensor, leaf] if leaf in get_args(SensorLeaf):
-            return SensorTopic(_checked(station, "station"), _checked(sensor, "sensor"), leaf)
+        case ["mag", "1", station, leaf] if leaf in _STATION_LEAVES:
+            return StationTopic(_checked(station, "station"), _STATION_LEAVES[leaf])
+        case ["mag", "1", station, sensor, leaf] if leaf in _SENSOR_LEAVES:
+            return SensorTopic(_checked(station, "station"), _checked(sensor, "sensor"), _SENSOR_LEAVES[leaf])
     raise ValueError(f"topic {topic[:200]!r} is not of the form mag/1/STATION/[SENSOR/]WHAT")

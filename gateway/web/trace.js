@@ -85,7 +85,10 @@ export class Trace {
     const index = Math.floor(t / this.binMs);
     if (this.bin !== null && this.bin.index !== index) this.flush();
     if (flags & MARKED) this.marks.push({ t, values, flags });
-    if (flags & SPIKE) return;
+    if (flags & SPIKE) {
+      this.spikeMs = t;
+      return;
+    }
     this.bin ??= { index, start: t, end: t, flags: 0, low: Array(this.width).fill(null), high: Array(this.width).fill(null) };
     const { bin } = this;
     bin.end = t;

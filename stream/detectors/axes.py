@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream.block import NT_PER_UNIT, Channel
 from stream.detectors.base import Group
 
@@ -32,6 +35,11 @@ class Judged:
     axes: tuple[Axis, ...]
     groups: tuple[Group, ...]
     h: int
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Where the axes stand in the samples."""
+        return np.array([axis.column for axis in self.axes], np.int64)
 
 
 def judged(channels: tuple[Channel, ...]) -> Judged:

@@ -35,8 +35,9 @@ class Rows:
 
     times_ns, known_ns: int64 [n], when each was taken, and the newest sample that was needed to say what it is;
     counts: int32 [n, axes]; values: float64 [n, axes], in the unit that is judged in, NaN where there is none to judge;
-    valued: bool [n], any axis has a count. What the stage that follows the clock sets: dt_ns, int64 [n], the sampling
-    interval, 0 while unknown; fresh, bool [n], the stream was broken just before.
+    valued: bool [n], any axis has a count; flags: uint16 [n], the samples' own, to be set. dt_ns: int64 [n], the
+    sampling interval, 0 while unknown, and fresh: bool [n], the stream was broken just before, are set by the stage
+    that follows the clock.
     """
 
     times_ns: NDArray[np.int64]
@@ -44,12 +45,9 @@ class Rows:
     counts: NDArray[np.int32]
     values: NDArray[np.float64]
     valued: NDArray[np.bool_]
-    dt_ns: NDArray[np.int64] = field(init=False)
-    fresh: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dt_ns", np.zeros(len(self), np.int64))
-        object.__setattr__(self, "fresh", np.zeros(len(self), np.bool_))
+    flags: NDArray[np.uint16]
+    dt_ns: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.times_ns)

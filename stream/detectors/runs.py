@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Rows
 from stream.kernels import runs
@@ -41,17 +40,10 @@ class Runs:
         self._sorts = np.zeros((2, runs.SORT_INTS), np.int64)
         self._whens = np.zeros((capacity * (2 * axes + 2), runs.WHENS), np.int64)
         self._found = np.zeros((capacity * (2 * axes + 2), runs.FIGURES))
-        self._stuck = np.zeros(capacity, np.bool_)
-        self._saturated = np.zeros(capacity, np.bool_)
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures, "sorts": self._sorts}
 
-    def follow(self, rows: Rows) -> tuple[list[Run], NDArray[np.bool_], NDArray[np.bool_]]:
-        """The runs found, and which rows are stuck and saturated [n]; the arrays are valid until the next call.
-
-        Takes the values of such axes away from the rows: they say nothing of the field.
-        """
-        n = len(rows)
-        stuck, saturated = self._stuck[:n], self._saturated[:n]
+    def follow(self, rows: Rows) -> list[Run]:
+        """The runs found; flags the rows, and takes the values of such axes away: they say nothing of the field."""
         found = runs.follow_runs(
             rows.times_ns,
             rows.counts,
@@ -60,13 +52,12 @@ class Runs:
             self._ints,
             self._figures,
             self._sorts,
-            stuck,
-            saturated,
+            rows.flags,
             rows.values,
             self._whens,
             self._found,
         )
-        return [self._run(i, rows) for i in range(found)], stuck, saturated
+        return [self._run(i, rows) for i in range(found)]
 
     def _run(self, i: int, rows: Rows) -> Run:
         sort, phase, start, end, row, mask = self._whens[i].tolist()

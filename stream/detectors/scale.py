@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.detectors.axes import NT_PER_ARCMIN_OF_1_NT, Judged
-from stream.detectors.base import Arrays
+from stream.detectors.base import Arrays, Rows
 from stream.kernels.scale import to_values
 
 
@@ -14,6 +14,8 @@ class Scale:
     """Scales the judged axes of one sensor; its only state is the first H, by which a declination becomes nanotesla."""
 
     def __init__(self, judged: Judged, usual_h_nt: float, largest_field_nt: float) -> None:
+        self._axes = len(judged.axes)
+        self._columns = judged.columns
         self._factors = np.array([axis.factor for axis in judged.axes])
         self._by_h = np.array([axis.by_h for axis in judged.axes], np.bool_)
         self._h = judged.h
@@ -22,19 +24,21 @@ class Scale:
         self._first_h_nt = np.zeros(1)
         self.arrays: Arrays = {"first_h_nt": self._first_h_nt}
 
-    def values(
-        self, counts: NDArray[np.int32], left_out: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Values [n, axes] of counts [n, axes], NaN where missing, out of range, or in a row that is left out [n].
-
-        Further, which rows have a count at all [n], and which have one out of the Earth's range [n].
-        """
-        values = np.empty(counts.shape)
-        valued = np.empty(len(counts), np.bool_)
-        out_of_range = np.empty(len(counts), np.bool_)
+    def rows(
+        self,
+        times_ns: NDArray[np.int64],
+        known_ns: NDArray[np.int64],
+        counts: NDArray[np.int32],
+        spike: NDArray[np.uint8],
+        flags: NDArray[np.uint16],
+    ) -> Rows:
+        """Counts [n, channels] as rows in the unit that is judged in, without the spikes [n, axes]; sets flags [n]."""
+        n = len(counts)
+        judged, values, valued = np.empty((n, self._axes), np.int32), np.empty((n, self._axes)), np.empty(n, np.bool_)
         to_values(
             counts,
-            left_out,
+            self._columns,
+            spike,
             self._factors,
             self._by_h,
             self._h,
@@ -42,8 +46,9 @@ class Scale:
             NT_PER_ARCMIN_OF_1_NT,
             self._largest,
             self._first_h_nt,
+            judged,
             values,
             valued,
-            out_of_range,
+            flags,
         )
-        return values, valued, out_of_range
+        return Rows(times_ns, known_ns, judged, values, valued, flags, np.empty(n, np.int64), np.empty(n, np.bool_))

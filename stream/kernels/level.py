@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import inlined, kernel
 from stream.kernels.excursion import climb, leaps, report, rests
 from stream.kernels.level_layout import (
     BEFORE,
@@ -52,19 +52,11 @@ MEMORY_TICKS = 600
 STEADY = 1.0 / MEMORY_TICKS
 SLOWEST_TICK_NS = 5_000_000_000
 """Slower streams cannot tell a pass or an edge from a commencement, and are not looked at here."""
+ANEW = 256
+"""Ticks after which the running mean is computed anew, before its rounding errors could grow."""
 LONGEST_TAIL_NS = 60_000_000_000
 LEAVES_TICK, LEAVES_MEAN = 9.0, 7.0
 """Sigma by which one tick, or the mean of the newest ones, must leave the level to be noticed."""
-
-
-@kernel
-def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
-    """Compute the means of the newest `width` ticks."""
-    for axis in range(figures.shape[1]):
-        total = 0.0
-        for back in range(width):
-            total += figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
-        figures[MEAN, axis] = total / width
 
 
 @kernel
@@ -82,61 +74,80 @@ def settle(figures: NDArray[np.float64]) -> None:
         figures[LEVEL, axis] = figures[MEAN, axis]
 
 
-@kernel
+@inlined
 def watch(figures: NDArray[np.float64], ints: NDArray[np.int64], width: int, now: int) -> bool:
     """At rest: follow the level and learn the spread; or notice, and return True, that the field leaves it."""
     ticks = ints[TICKS]
     known = ticks > LEARN_TICKS
-    by_tick, by_mean = 0.0, 0.0
-    if known:
-        for axis in range(figures.shape[1]):
-            level = figures[LEVEL, axis]
-            by_tick = max(by_tick, abs(figures[NEWEST, axis] - level) / figures[SIGMA_TICK, axis])
-            by_mean = max(by_mean, abs(figures[MEAN, axis] - level) / figures[SIGMA_MEAN, axis])
     # What was learnt from few ticks is trusted less.
     caution = 1.0 + LEARN_TICKS / ticks
-    if by_tick > caution * LEAVES_TICK or by_mean > caution * LEAVES_MEAN:
+    by_tick, by_mean = False, False
+    for axis in range(figures.shape[1]):
+        level = figures[LEVEL, axis]
+        if abs(figures[NEWEST, axis] - level) > caution * LEAVES_TICK * figures[SIGMA_TICK, axis]:
+            by_tick = True
+        if abs(figures[MEAN, axis] - level) > caution * LEAVES_MEAN * figures[SIGMA_MEAN, axis]:
+            by_mean = True
+    if known and (by_tick or by_mean):
         # A mean notices late: what it noticed began, at the latest, half a window ago.
-        ints[EDGE_NS] = now if by_tick > caution * LEAVES_TICK else now - width // 2 * ints[TICK_NS]
+        ints[EDGE_NS] = now if by_tick else now - width // 2 * ints[TICK_NS]
         return True
     weight = STEADY if ticks > MEMORY_TICKS else 1.0 / ticks
     follow = 1.0 / min(ticks, 4.0 * width)
     for axis in range(figures.shape[1]):
-        level = figures[LEVEL, axis]
+        level, newest = figures[LEVEL, axis], figures[NEWEST, axis]
         # Mean sizes are 0.8 sigma; winsorised, so that what is noticed late does not deafen.
-        size, usual = 1.25 * abs(figures[NEWEST, axis] - level), figures[SIGMA_TICK, axis]
+        size, usual = 1.25 * abs(newest - level), figures[SIGMA_TICK, axis]
         size = min(size, 4.0 * usual) if known else size
         figures[SIGMA_TICK, axis] = max(usual + weight * (size - usual), 1e-9)
         size, usual = 1.25 * abs(figures[MEAN, axis] - level), figures[SIGMA_MEAN, axis]
         size = min(size, 4.0 * usual) if known else size
         figures[SIGMA_MEAN, axis] = max(usual + weight * (size - usual), 1e-9)
-        figures[LEVEL, axis] += (figures[NEWEST, axis] - level) * follow
+        figures[LEVEL, axis] = level + (newest - level) * follow
     return False
 
 
 @kernel
+def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
+    """Compute the means of the newest `width` ticks."""
+    for axis in range(figures.shape[1]):
+        total = 0.0
+        for back in range(width):
+            total += figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
+        figures[MEAN, axis] = total / width
+
+
+@inlined
 def close_tick(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
+    width: int,
     now: int,
     kept_ns: NDArray[np.int64],
     kept: NDArray[np.float64],
 ) -> None:
     """The mean of the open tick is the newest, and joins those kept back; an axis without values stays where it was."""
-    slot = FIRST_RING + (ints[TICKS] & (MOST - 1))
+    ticks = ints[TICKS]
+    slot = FIRST_RING + (ticks & (MOST - 1))
+    oldest = FIRST_RING + ((ticks - width) & (MOST - 1))
     last = min(ints[KEPT], PENDING - 1)
+    part = 1.0 / width
     kept_ns[last] = now
     for axis in range(figures.shape[1]):
-        number = figures[NUMBER, axis]
+        number, newest = figures[NUMBER, axis], figures[NEWEST, axis]
         if number > 0.0:
-            figures[NEWEST, axis] = figures[SUM, axis] / number
-        kept[last, axis] = figures[NEWEST, axis] if number > 0.0 else math.nan
+            newest = figures[SUM, axis] / number
+        kept[last, axis] = newest if number > 0.0 else math.nan
+        figures[MEAN, axis] += (newest - figures[oldest, axis]) * part
+        figures[NEWEST, axis] = newest
+        figures[slot, axis] = newest
         figures[SUM, axis] = 0.0
         figures[NUMBER, axis] = 0.0
-        figures[slot, axis] = figures[NEWEST, axis]
+    if ticks <= width or ticks & (ANEW - 1) == 0:
+        average(figures, ticks + 1, min(width, ticks + 1))
     ints[KEPT] = last + 1
     ints[ROWS] = 0
-    ints[TICKS] += 1
+    ints[TICKS] = ticks + 1
 
 
 @kernel
@@ -148,7 +159,7 @@ def older_mean(figures: NDArray[np.float64], ticks: int, axis: int) -> float:
     return total / (MOST // 2)
 
 
-@kernel
+@inlined
 def follow_tick(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -161,7 +172,6 @@ def follow_tick(
 ) -> int:
     """Take in a closed tick, and say what the field does."""
     ticks = ints[TICKS]
-    average(figures, ticks, min(width, ticks))
     if ticks <= width:
         settle(figures)
         return RESTING
@@ -223,7 +233,7 @@ def let_go(
     return made
 
 
-@kernel
+@inlined
 def take_in(
     values: NDArray[np.float64], row: int, figures: NDArray[np.float64], ints: NDArray[np.int64], in_tick: int
 ) -> bool:
@@ -275,22 +285,30 @@ def follow_level(
     length in ns: tick_whens [n + PENDING, 3], ticks [n + PENDING, axes].
     """
     found, made = 0, 0
+    known_dt, in_tick, width, slow = 0, 1, FEWEST, False
     for row in range(len(times_ns)):
         dt, now = dt_ns[row], times_ns[row]
         if fresh[row]:
             made = let_go(NATURE, figures, ints, row, kept_ns, kept, made, tick_whens, ticks)
             begin_anew(figures, ints)
-        if dt == 0:
+        if dt != known_dt:
+            known_dt = dt
+            slow = dt > SLOWEST_TICK_NS
+            in_tick = 1 if slow or dt == 0 else max(1, (TICK_NS_AIM + dt // 2) // dt)
+            width = min(max((SETTLED_NS + in_tick * dt - 1) // max(in_tick * dt, 1), FEWEST), MOST)
+        if dt == 0 or not take_in(values, row, figures, ints, in_tick):
             continue
-        slow = dt > SLOWEST_TICK_NS
-        in_tick = 1 if slow else max(1, (TICK_NS_AIM + dt // 2) // dt)
         ints[TICK_NS] = in_tick * dt
-        if not take_in(values, row, figures, ints, in_tick):
-            continue
-        close_tick(figures, ints, now, kept_ns, kept)
-        width = min(max((SETTLED_NS + ints[TICK_NS] - 1) // ints[TICK_NS], FEWEST), MOST)
+        close_tick(figures, ints, width, now, kept_ns, kept)
         what = RESTING if slow else follow_tick(figures, ints, singles, slowest, width, now, kept_ns, kept)
         if what == UNKNOWN:
+            continue
+        if what == RESTING and ints[KEPT] == 1:
+            ints[KEPT] = 0
+            tick_whens[made, 0], tick_whens[made, 1], tick_whens[made, 2] = now, row, in_tick * dt
+            for axis in range(values.shape[1]):
+                ticks[made, axis] = kept[0, axis] - figures[OFFSET, axis]
+            made += 1
             continue
         if what in (STEP, PASS):
             found = report(what, figures, ints, singles, row, found, whens, results)

@@ -138,7 +138,7 @@ def learn_usual(ints: NDArray[np.int64], singles: NDArray[np.float64], change: f
     step = max(time_at(ints, 0) - time_at(ints, 1), 1)
     singles[SCALE] += 1.0
     memory = min(singles[SCALE], max(MEMORY_NS / step, 1.0))
-    limited = change if singles[SCALE] < 20.0 else min(change, 6.0 * singles[USUAL] + 0.1)
+    limited = change if singles[SCALE] < 4.0 else min(change, 4.0 * singles[USUAL] + 0.1)
     singles[USUAL] += (limited - singles[USUAL]) / memory
     if young or singles[USUAL] < singles[CALM]:
         singles[CALM] = singles[USUAL]

@@ -66,7 +66,7 @@ def rank_changes(
     for row in range(len(counts)):
         highest = 0.0
         for axis in range(counts.shape[1]):
-            count = counts[row, axis]
+            count = int(counts[row, axis])
             if count == MISSING:
                 continue
             size = abs(float(count) - ints[axis, LAST])

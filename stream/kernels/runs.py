@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.block import MISSING
+from stream.flags import Flag
 from stream.kernels import kernel
 
 LAST, LENGTH, SINCE_NS, LONGEST, HIGHEST, LOWEST, SEEN, TOLD, EXTREME = range(9)
@@ -17,6 +18,7 @@ EQUAL, CHANGE, ENTRY = range(3)
 with which the run was entered."""
 AXIS_FIGURES = 3
 STUCK, SATURATED = range(2)
+STUCK_BIT, SATURATED_BIT = int(Flag.STUCK), int(Flag.SATURATED)
 OPENED_NS, MASK, LONG_TOLD = range(3)
 """Integers of a sort: when the lasting finding began, which axes, whether it was told that it is long."""
 SORT_INTS = 3
@@ -161,13 +163,12 @@ def follow_runs(
     ints: NDArray[np.int64],
     shares: NDArray[np.float64],
     sorts: NDArray[np.int64],
-    stuck: NDArray[np.bool_],
-    saturated: NDArray[np.bool_],
+    flags: NDArray[np.uint16],
     values: NDArray[np.float64],
     whens: NDArray[np.int64],
     figures: NDArray[np.float64],
 ) -> int:
-    """Sets stuck [n] and saturated [n] for rows with such an axis, from when it is certain; returns the findings.
+    """Sets the flags [n] of rows with a stuck or a saturated axis, from when it is certain; returns the findings.
 
     The values [n, axes] of such an axis become NaN: they say nothing of the field. shortest_ns: nothing is told to be
     stuck before; long_ns: told again when it lasts that long. At most two findings an axis and row, and two more.
@@ -176,7 +177,7 @@ def follow_runs(
     for row in range(len(times_ns)):
         now = times_ns[row]
         for axis in range(counts.shape[1]):
-            count = counts[row, axis]
+            count = int(counts[row, axis])
             if count == MISSING:
                 continue
             seen = ints[axis, SEEN]
@@ -205,6 +206,7 @@ def follow_runs(
             if lasts and not sorts[sort, LONG_TOLD] and now - sorts[sort, OPENED_NS] >= long_ns:
                 sorts[sort, LONG_TOLD] = 1
                 found = note(found, whens, figures, sort, MORE, sorts, now, row)
-        stuck[row] = sorts[STUCK, MASK] != 0
-        saturated[row] = sorts[SATURATED, MASK] != 0
+        flags[row] |= np.uint16(
+            (STUCK_BIT if sorts[STUCK, MASK] else 0) | (SATURATED_BIT if sorts[SATURATED, MASK] else 0)
+        )
     return found

@@ -106,20 +106,20 @@ def leaps(state: NDArray[np.int64], count: int) -> bool:
 
 
 @kernel
-def is_isolated(counts: NDArray[np.int32], channel: int, start: int, back: int, level: int, limit: float) -> bool:
+def is_isolated(counts: NDArray[np.int32], column: int, start: int, back: int, level: int, limit: float) -> bool:
     """Whether the rows start..back-1 stand apart from the line between the sample before them and the one at `back`.
 
     Every one of them by more than the limit, and the run is entered and left by at least half of its height: the
     flank of a passing vehicle or of a storm takes several samples. And it comes back to where it came from, which an
     overshooting edge of a step does not.
     """
-    rise = float(counts[back, channel] - level)
+    rise = float(int(counts[back, column]) - level)
     slope = rise / (back - start + 1.0)
     height, entry, leave = 0.0, 0.0, 0.0
     for row in range(start, back):
-        if counts[row, channel] == MISSING:
+        if counts[row, column] == MISSING:
             continue
-        leave = abs(counts[row, channel] - level - slope * (row - start + 1))
+        leave = abs(int(counts[row, column]) - level - slope * (row - start + 1))
         if leave <= limit:
             return False
         if row == start:
@@ -131,7 +131,7 @@ def is_isolated(counts: NDArray[np.int32], channel: int, start: int, back: int, 
 @kernel
 def end_of_run(
     counts: NDArray[np.int32],
-    channel: int,
+    column: int,
     start: int,
     state: NDArray[np.int64],
     typical: NDArray[np.float64],
@@ -145,13 +145,13 @@ def end_of_run(
     """
     height = 0.0
     for row in range(start, min(start + LONGEST + 1, len(counts))):
-        if counts[row, channel] == MISSING:
+        if counts[row, column] == MISSING:
             continue
-        away = distance(state, counts[row, channel], row - start + 1)
+        away = distance(state, int(counts[row, column]), row - start + 1)
         if row > start:
             limit = limit_of(state, typical, row - start, factor, scratch)
             if away <= max(limit, 0.15 * height):
-                return row, is_isolated(counts, channel, start, row, good(state, 0), limit)
+                return row, is_isolated(counts, column, start, row, good(state, 0), limit)
         height = max(height, away)
     return (start + LONGEST if start + LONGEST < len(counts) else -1), False
 
@@ -159,6 +159,7 @@ def end_of_run(
 @kernel
 def find_spikes(
     counts: NDArray[np.int32],
+    columns: NDArray[np.int64],
     ended: bool,
     factor: float,
     states: NDArray[np.int64],
@@ -166,20 +167,20 @@ def find_spikes(
     spike: NDArray[np.uint8],
     need: NDArray[np.int64],
 ) -> int:
-    """Judge the rows of `counts` [n, channels] from each channel's cursor on; returns how many rows are settled.
+    """Judge the rows of `counts` [n, columns] from each channel's cursor on; returns how many rows are settled.
 
-    Sets spike [n, channels] to 1, and need [n] to how many rows beyond it were needed to settle a row (0 to LONGEST).
+    columns: where the channels stand in counts. Sets spike [n, channels] to 1, and need [n] to how many rows beyond it were needed to settle a row (0 to LONGEST).
     `ended`: no later row will come, and what is open is no spike. The caller drops settled rows from the front of the
     arrays and takes as many off the cursors.
     """
-    n, channels = counts.shape
+    n, channels = len(counts), len(columns)
     scratch = np.empty(2 * WINDOW, np.int64)
     settled = n
     for channel in range(channels):
-        state, typical = states[channel], typicals[channel]
+        state, typical, column = states[channel], typicals[channel], columns[channel]
         row = state[CURSOR]
         while row < n:
-            count = counts[row, channel]
+            count = int(counts[row, column])
             if count == MISSING:
                 row += 1
                 continue
@@ -187,13 +188,13 @@ def find_spikes(
                 away = distance(state, count, 1)
                 limit = floor_of(typical[0], factor)
                 if away > limit and leaps(state, count) and away > limit_of(state, typical, 1, factor, scratch):
-                    back, is_spike = end_of_run(counts, channel, row, state, typical, factor, scratch)
+                    back, is_spike = end_of_run(counts, column, row, state, typical, factor, scratch)
                     if back < 0 and not ended:
                         break
                     need[row] = max(need[row], back - row)
                     if is_spike:
                         for inside in range(row, back):
-                            spike[inside, channel] = counts[inside, channel] != MISSING
+                            spike[inside, channel] = counts[inside, column] != MISSING
                             need[inside] = max(need[inside], back - inside)
                         row = back
                         continue
@@ -202,3 +203,23 @@ def find_spikes(
         state[CURSOR] = row
         settled = min(settled, row)
     return int(settled)
+
+
+@kernel
+def newest_needed(
+    need: NDArray[np.int64],
+    first: int,
+    last: int,
+    known_row: int,
+    times_ns: NDArray[np.int64],
+    known_ns: NDArray[np.int64],
+) -> int:
+    """Sets known_ns to the times of the newest rows that were needed for the rows first..last-1; returns the last one.
+
+    Rows are handed on in order, so that a row waits for those before it. known_row: what was returned for the rows
+    before, counted from the same beginning.
+    """
+    for row in range(first, last):
+        known_row = max(known_row, row + need[row])
+        known_ns[row - first] = times_ns[known_row]
+    return known_row

@@ -1,5 +1,8 @@
 """A block survives the wire bit for bit; anything else is a DecodeError, never another exception."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,9 +61,6 @@ def test_a_payload_over_the_limit_is_refused_unread() -> None:
 
 
 def test_a_body_that_inflates_beyond_its_header_is_refused() -> None:
-    import struct
-    import zlib
-
     payload = encode(block_of(np.zeros((4, 1)), np.arange(4)))
     head = payload[: payload.index(struct.pack("<d", 0.01)) + 8]
     bomb = zlib.compress(bytes(50_000_000))

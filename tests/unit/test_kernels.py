@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream.block import MISSING
+from stream.flags import Flag
 from stream.kernels import activity, buckets, clockwork, rank, runs, scale, spikes
 from stream.kernels.hampel import median_mad
 from tests import naive
@@ -58,7 +59,7 @@ def test_spikes_are_those_of_the_slow_twin(kind: str, factor: float) -> None:
     typical = np.zeros((2, spikes.LONGEST))
     comp = np.zeros(counts.shape, np.uint8)
     need = np.zeros(len(counts), np.int64)
-    assert spikes.find_spikes(counts, True, factor, states, typical, comp, need) == len(counts)
+    assert spikes.find_spikes(counts, np.arange(2), True, factor, states, typical, comp, need) == len(counts)
     for channel in range(2):
         ref = naive.spikes(counts[:, channel].tolist(), factor)
         assert comp[:, channel].astype(bool).tolist() == ref
@@ -78,10 +79,14 @@ def test_values_are_counts_times_factors_and_angles_go_by_the_first_h(kind: str,
     left_out = np.arange(60) % 11 == 0
     factors, by_h = [0.5, 0.01, 2.0], [False, True, False]
     ref = naive.values_in_nt(counts, left_out, factors, by_h, h)
-    comp, valued, beyond = np.empty(counts.shape), np.empty(60, np.bool_), np.empty(60, np.bool_)
+    spike = np.zeros(counts.shape, np.uint8)
+    spike[left_out, 2] = 1
+    comp, judged, valued = np.empty(counts.shape), np.empty(counts.shape, np.int32), np.empty(60, np.bool_)
+    flags = np.zeros(60, np.uint16)
     scale.to_values(
         counts,
-        left_out,
+        np.arange(3),
+        spike,
         np.array(factors),
         np.array(by_h),
         h,
@@ -89,13 +94,17 @@ def test_values_are_counts_times_factors_and_angles_go_by_the_first_h(kind: str,
         math.pi / 10_800.0,
         80_000.0,
         np.zeros(1),
+        judged,
         comp,
         valued,
-        beyond,
+        flags,
     )
     np.testing.assert_allclose(comp, ref, rtol=1e-12)
+    np.testing.assert_array_equal(judged, counts)
     assert valued.tolist() == (counts != MISSING).any(axis=1).tolist()
-    assert beyond.any() == (kind == "huge")
+    assert ((flags & Flag.MISSING) > 0).tolist() == (~valued).tolist()
+    assert ((flags & Flag.SPIKE) > 0).tolist() == left_out.tolist()
+    assert (flags & Flag.OUT_OF_RANGE).any() == (kind == "huge")
 
 
 @pytest.mark.parametrize("steps", ["even", "uneven", "backwards", "gaps", "other rate"])
@@ -131,7 +140,7 @@ def test_an_axis_is_stuck_only_within_a_run_that_is_longer_than_all_before(kind:
     if kind == "stuck":
         counts[150:250] = counts[149]
     n = len(counts)
-    stuck, saturated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    flags = np.zeros(n, np.uint16)
     runs.follow_runs(
         np.arange(n) * SECOND // 10,
         counts[:, np.newaxis],
@@ -140,14 +149,14 @@ def test_an_axis_is_stuck_only_within_a_run_that_is_longer_than_all_before(kind:
         np.zeros((1, runs.AXIS_INTS), np.int64),
         np.zeros((1, runs.AXIS_FIGURES)),
         np.zeros((2, runs.SORT_INTS), np.int64),
-        stuck,
-        saturated,
+        flags,
         np.zeros((n, 1)),
         np.zeros((4 * n, runs.WHENS), np.int64),
         np.zeros((4 * n, runs.FIGURES)),
     )
     lengths = naive.longest_runs(counts.tolist())
-    assert all(lengths[row] >= runs.FEWEST for row in np.flatnonzero(stuck | saturated))
+    assert all(lengths[row] >= runs.FEWEST for row in np.flatnonzero(flags))
+    stuck = (flags & Flag.STUCK) > 0
     assert stuck.any() == (kind == "stuck")
     if kind == "stuck":
         first = int(stuck.argmax())
