@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet import Command, Gateway, run
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
@@ -95,3 +97,34 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the folder with the real recordings is not beside the project")
     return DATA
+
+
+@pytest.fixture
+def magwatch() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return run
+
+
+@pytest.fixture
+def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., Gateway]]:
+    made: list[Gateway] = []
+
+    def make(broker_url: str, settings: str = "") -> Gateway:
+        made.append(Gateway(tmp_path, broker_url, free_port(), settings))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.kill()
+
+
+@pytest.fixture
+def make_edge(tmp_path: Path) -> Iterator[Callable[..., Command]]:
+    made: list[Command] = []
+
+    def make(*configs: Path) -> Command:
+        made.append(Command(tmp_path / "edge.log", "edge", "--config", *map(str, configs)))
+        return made[-1]
+
+    yield make
+    for edge in made:
+        edge.kill()

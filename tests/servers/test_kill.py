@@ -1,6 +1,5 @@
 """Kill any process at any moment: nothing is missing, nothing is twice, and no alert comes a second time."""
 
-import asyncio
 import random
 import time
 from collections import Counter
@@ -8,52 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tomli_w
 
-from firmware_sim import journal
 from firmware_sim.settings import SimSettings, Step
-from gateway.stores.sqlite import SqliteStore
-from magwatch_report import Tally, tally
-from stream.instant import iso
+from tests.fleet import counted, station_config
 
 SECONDS = 26
 
 
 def station(name: str, seed: int) -> SimSettings:
-    return SimSettings(
-        station=name, rate_hz=10, seed=seed, faults=(Step(at_s=12.0, amplitude_nt=60.0, channels=("z",)),)
-    )
-
-
-def configured(folder: Path, scenario: SimSettings, broker_url: str, start_ns: int) -> Path:
-    source = {
-        "type": "sim",
-        "start": iso(start_ns),
-        "seconds": SECONDS,
-        "journal": str(folder / f"{scenario.station}.json"),
-        "scenario": scenario.model_dump(mode="json", exclude_none=True),
-    }
-    settings = {
-        "station": scenario.station,
-        "data_dir": str(folder / scenario.station),
-        "broker": {"url": broker_url},
-        "outbox": {"resend_s": 1.0},
-        "sensors": [{"name": scenario.sensor, "source": source}],
-    }
-    path = folder / f"{scenario.station}.toml"
-    path.write_text(tomli_w.dumps(settings))
-    return path
-
-
-async def counted(samples: Path, folder: Path, stations: list[SimSettings], start_ns: int) -> Tally:
-    store = await SqliteStore.open(samples, read_only=True)
-    try:
-        total = Tally()
-        for scenario in stations:
-            total += await tally(store, scenario, start_ns, journal.read(folder / f"{scenario.station}.json"))
-        return total
-    finally:
-        await store.close()
+    step = Step(at_s=12.0, amplitude_nt=60.0, channels=("z",))
+    return SimSettings(station=name, rate_hz=10, seed=seed, faults=(step,))
 
 
 @pytest.mark.parametrize("victim", ["gateway", "edge", "broker"])
@@ -63,7 +26,7 @@ def test_killed_three_times_in_mid_flight(
     stations = [station("wic", 1), station("hon", 2)]
     gateway = make_gateway(mosquitto.url)
     start_ns = time.time_ns()
-    edge = make_edge(*(configured(tmp_path, scenario, mosquitto.url, start_ns) for scenario in stations))
+    edge = make_edge(*(station_config(tmp_path, one, mosquitto.url, start_ns, SECONDS) for one in stations))
     dice = random.Random(victim)
     for _ in range(3):
         time.sleep(dice.uniform(3.5, 6.0))
@@ -74,7 +37,7 @@ def test_killed_three_times_in_mid_flight(
     assert edge.wait(90) == 0, edge.log.read_text()[-2000:]
     gateway.wait_until_ready()
 
-    total = asyncio.run(counted(gateway.data_dir / "samples.db", tmp_path, stations, start_ns))
+    total = counted(gateway, tmp_path, stations, start_ns)
     least = 2 * 10 * (SECONDS - (14 if victim == "edge" else 5))
     assert total.sent >= least, "the simulator ran"
     assert (total.missing, total.duplicated) == (0, 0)

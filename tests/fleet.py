@@ -1,17 +1,24 @@
-"""Our own commands as processes, to be used and killed as their users' are."""
+"""Our own commands as processes, used and killed as their users' are, and the count of what became of each sample."""
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tomli_w
 
-ROOT = Path(__file__).resolve().parents[2]
+from firmware_sim import journal
+from firmware_sim.settings import SimSettings
+from gateway.stores.sqlite import SqliteStore
+from magwatch_report import Tally, tally
+from stream.instant import iso
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Command:
@@ -92,32 +99,38 @@ def run(*arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.fixture
-def magwatch() -> Callable[..., subprocess.CompletedProcess[str]]:
-    return run
+def station_config(folder: Path, scenario: SimSettings, broker_url: str, start_ns: int, seconds: float) -> Path:
+    """An agent whose simulated sensor began at `start_ns` and ends `seconds` later, with a journal of its own."""
+    source = {
+        "type": "sim",
+        "start": iso(start_ns),
+        "seconds": seconds,
+        "journal": str(folder / f"{scenario.station}.json"),
+        "scenario": scenario.model_dump(mode="json", exclude_none=True),
+    }
+    settings = {
+        "station": scenario.station,
+        "data_dir": str(folder / scenario.station),
+        "broker": {"url": broker_url},
+        "outbox": {"resend_s": 1.0},
+        "sensors": [{"name": scenario.sensor, "source": source}],
+    }
+    path = folder / f"{scenario.station}.toml"
+    path.write_text(tomli_w.dumps(settings))
+    return path
 
 
-@pytest.fixture
-def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., Gateway]]:
-    made: list[Gateway] = []
+def counted(gateway: Gateway, folder: Path, stations: list[SimSettings], start_ns: int) -> Tally:
+    """The store against the simulator's own count, over all stations."""
 
-    def make(broker_url: str, settings: str = "") -> Gateway:
-        made.append(Gateway(tmp_path, broker_url, free_port(), settings))
-        return made[-1]
+    async def count() -> Tally:
+        store = await SqliteStore.open(gateway.data_dir / "samples.db", read_only=True)
+        try:
+            total = Tally()
+            for scenario in stations:
+                total += await tally(store, scenario, start_ns, journal.read(folder / f"{scenario.station}.json"))
+            return total
+        finally:
+            await store.close()
 
-    yield make
-    for gateway in made:
-        gateway.kill()
-
-
-@pytest.fixture
-def make_edge(tmp_path: Path) -> Iterator[Callable[..., Command]]:
-    made: list[Command] = []
-
-    def make(*configs: Path) -> Command:
-        made.append(Command(tmp_path / "edge.log", "edge", "--config", *map(str, configs)))
-        return made[-1]
-
-    yield make
-    for edge in made:
-        edge.kill()
+    return asyncio.run(count())
