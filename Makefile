@@ -21,7 +21,6 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(PY) -m benchmarks.pipeline $(ARGS)
-	$(PY) -m benchmarks.despike $(ARGS)
 
 kpi: $(STAMP)
 	$(PY) -m benchmarks.kpi $(ARGS)
