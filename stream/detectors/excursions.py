@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows
-from stream.kernels import level, level_layout
+from stream.kernels import level, level_layout, ticks
 
 SLOWEST_EDGE_NT_PER_S = 2.0
 """The field itself hardly ever moves faster at the ground, but within the largest storms; a hand does."""
@@ -36,17 +36,23 @@ class Excursions:
     def __init__(self, group: Group, capacity: int) -> None:
         axes = len(group.names)
         self._group = group
+        self._tick_ints = np.zeros(ticks.INTS, np.int64)
+        self._tick_figures = np.zeros((ticks.FIGURE_ROWS, axes))
+        self._tick_whens = np.zeros((capacity, ticks.WHENS), np.int64)
+        self._ticks = np.zeros((capacity, axes))
         self._ints = np.zeros(level_layout.INTS, np.int64)
         self._figures = np.zeros((level_layout.FIGURE_ROWS, axes))
         self._singles = np.zeros(level_layout.SINGLES)
         self._kept_ns = np.zeros(level_layout.PENDING, np.int64)
         self._kept = np.zeros((level_layout.PENDING, axes))
         self._counters = np.zeros(2, np.int64)
-        self._tick_whens = np.zeros((capacity + level_layout.PENDING, 3), np.int64)
-        self._ticks = np.zeros((capacity + level_layout.PENDING, axes))
+        self._natural_whens = np.zeros((capacity + level_layout.PENDING, 3), np.int64)
+        self._natural = np.zeros((capacity + level_layout.PENDING, axes))
         self._whens = np.zeros((capacity, level_layout.WHENS), np.int64)
         self._found = np.zeros((capacity, level_layout.FIGURES + 2 * axes))
         self.arrays: Arrays = {
+            "tick_ints": self._tick_ints,
+            "tick_figures": self._tick_figures,
             "ints": self._ints,
             "figures": self._figures,
             "singles": self._singles,
@@ -62,11 +68,21 @@ class Excursions:
 
         The arrays are valid until the next call.
         """
-        level.follow_level(
+        made = ticks.make_ticks(
             rows.times_ns,
             rows.dt_ns,
             rows.fresh,
             values,
+            self._tick_ints,
+            self._tick_figures,
+            self._tick_whens,
+            self._ticks,
+        )
+        if not made:
+            return [], self._natural_whens[:0], self._natural[:0]
+        level.follow_level(
+            self._tick_whens[:made],
+            self._ticks[:made],
             SLOWEST_EDGE_NT_PER_S if self._group.is_field else 0.0,
             self._ints,
             self._figures,
@@ -74,13 +90,13 @@ class Excursions:
             self._kept_ns,
             self._kept,
             self._counters,
-            self._tick_whens,
-            self._ticks,
+            self._natural_whens,
+            self._natural,
             self._whens,
             self._found,
         )
-        found, made = self._counters.tolist()
-        return [self._excursion(i, rows) for i in range(found)], self._tick_whens[:made], self._ticks[:made]
+        found, natural = self._counters.tolist()
+        return [self._excursion(i, rows) for i in range(found)], self._natural_whens[:natural], self._natural[:natural]
 
     def _excursion(self, i: int, rows: Rows) -> Excursion:
         axes = len(self._group.names)

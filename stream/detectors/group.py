@@ -29,6 +29,8 @@ class GroupStages:
         said = [one for found in excursions for one in (step(found, self._group), transient(found, self._group))]
         if not self._group.primary:
             return said
+        if not len(ticks):
+            return said
         whens, buckets = self._buckets.follow(tick_whens, ticks)
         if len(whens):
             said += self._commencement.follow(whens, buckets, rows)

@@ -16,8 +16,3 @@ R = TypeVar("R")
 def kernel(loop: Callable[P, R]) -> Callable[P, R]:
     """Compile on first call and keep the machine code on disk beside the source."""
     return cast(Callable[P, R], njit(cache=True, nogil=True, error_model="numpy")(loop))
-
-
-def inlined(part: Callable[P, R]) -> Callable[P, R]:
-    """The part of a kernel that runs for every sample: a call with arrays costs some 50 ns, for their reference counts."""
-    return cast(Callable[P, R], njit(inline="always", error_model="numpy")(part))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import inlined, kernel
+from stream.kernels import kernel
 from stream.kernels.excursion import climb, leaps, report, rests
 from stream.kernels.level_layout import (
     BEFORE,
@@ -24,26 +24,22 @@ from stream.kernels.level_layout import (
     MOVING,
     NATURE,
     NEWEST,
-    NUMBER,
     OFFSET,
     PASS,
     PEAK,
     PENDING,
     RESTING,
-    ROWS,
     SIGMA_MEAN,
     SIGMA_TICK,
     STEP,
-    SUM,
     TAIL,
     TAIL_UNTIL_NS,
     TICK_NS,
     TICKS,
     UNKNOWN,
 )
+from stream.kernels.ticks import FRESH, LENGTH_NS, ROW, TIME_NS
 
-TICK_NS_AIM = 100_000_000
-"""Faster streams are averaged to ticks of about this length."""
 SETTLED_NS = 1_500_000_000
 """The newest level is the mean over so long, or over FEWEST ticks where that is more."""
 LEARN_TICKS = 40
@@ -57,6 +53,16 @@ ANEW = 256
 LONGEST_TAIL_NS = 60_000_000_000
 LEAVES_TICK, LEAVES_MEAN = 9.0, 7.0
 """Sigma by which one tick, or the mean of the newest ones, must leave the level to be noticed."""
+
+
+@kernel
+def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
+    """Compute the means of the newest `width` ticks."""
+    for axis in range(figures.shape[1]):
+        total = 0.0
+        for back in range(width):
+            total += figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
+        figures[MEAN, axis] = total / width
 
 
 @kernel
@@ -74,80 +80,15 @@ def settle(figures: NDArray[np.float64]) -> None:
         figures[LEVEL, axis] = figures[MEAN, axis]
 
 
-@inlined
-def watch(figures: NDArray[np.float64], ints: NDArray[np.int64], width: int, now: int) -> bool:
-    """At rest: follow the level and learn the spread; or notice, and return True, that the field leaves it."""
-    ticks = ints[TICKS]
-    known = ticks > LEARN_TICKS
-    # What was learnt from few ticks is trusted less.
-    caution = 1.0 + LEARN_TICKS / ticks
-    by_tick, by_mean = False, False
-    for axis in range(figures.shape[1]):
-        level = figures[LEVEL, axis]
-        if abs(figures[NEWEST, axis] - level) > caution * LEAVES_TICK * figures[SIGMA_TICK, axis]:
-            by_tick = True
-        if abs(figures[MEAN, axis] - level) > caution * LEAVES_MEAN * figures[SIGMA_MEAN, axis]:
-            by_mean = True
-    if known and (by_tick or by_mean):
-        # A mean notices late: what it noticed began, at the latest, half a window ago.
-        ints[EDGE_NS] = now if by_tick else now - width // 2 * ints[TICK_NS]
-        return True
-    weight = STEADY if ticks > MEMORY_TICKS else 1.0 / ticks
-    follow = 1.0 / min(ticks, 4.0 * width)
-    for axis in range(figures.shape[1]):
-        level, newest = figures[LEVEL, axis], figures[NEWEST, axis]
-        # Mean sizes are 0.8 sigma; winsorised, so that what is noticed late does not deafen.
-        size, usual = 1.25 * abs(newest - level), figures[SIGMA_TICK, axis]
-        size = min(size, 4.0 * usual) if known else size
-        figures[SIGMA_TICK, axis] = max(usual + weight * (size - usual), 1e-9)
-        size, usual = 1.25 * abs(figures[MEAN, axis] - level), figures[SIGMA_MEAN, axis]
-        size = min(size, 4.0 * usual) if known else size
-        figures[SIGMA_MEAN, axis] = max(usual + weight * (size - usual), 1e-9)
-        figures[LEVEL, axis] = level + (newest - level) * follow
-    return False
-
-
 @kernel
-def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
-    """Compute the means of the newest `width` ticks."""
-    for axis in range(figures.shape[1]):
-        total = 0.0
-        for back in range(width):
-            total += figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
-        figures[MEAN, axis] = total / width
-
-
-@inlined
-def close_tick(
-    figures: NDArray[np.float64],
-    ints: NDArray[np.int64],
-    width: int,
-    now: int,
-    kept_ns: NDArray[np.int64],
-    kept: NDArray[np.float64],
+def keep_back(
+    now: int, tick: NDArray[np.float64], ints: NDArray[np.int64], kept_ns: NDArray[np.int64], kept: NDArray[np.float64]
 ) -> None:
-    """The mean of the open tick is the newest, and joins those kept back; an axis without values stays where it was."""
-    ticks = ints[TICKS]
-    slot = FIRST_RING + (ticks & (MOST - 1))
-    oldest = FIRST_RING + ((ticks - width) & (MOST - 1))
+    """A tick joins those of which it is not known yet what moves the field."""
     last = min(ints[KEPT], PENDING - 1)
-    part = 1.0 / width
     kept_ns[last] = now
-    for axis in range(figures.shape[1]):
-        number, newest = figures[NUMBER, axis], figures[NEWEST, axis]
-        if number > 0.0:
-            newest = figures[SUM, axis] / number
-        kept[last, axis] = newest if number > 0.0 else math.nan
-        figures[MEAN, axis] += (newest - figures[oldest, axis]) * part
-        figures[NEWEST, axis] = newest
-        figures[slot, axis] = newest
-        figures[SUM, axis] = 0.0
-        figures[NUMBER, axis] = 0.0
-    if ticks <= width or ticks & (ANEW - 1) == 0:
-        average(figures, ticks + 1, min(width, ticks + 1))
+    kept[last] = tick
     ints[KEPT] = last + 1
-    ints[ROWS] = 0
-    ints[TICKS] = ticks + 1
 
 
 @kernel
@@ -159,8 +100,27 @@ def older_mean(figures: NDArray[np.float64], ticks: int, axis: int) -> float:
     return total / (MOST // 2)
 
 
-@inlined
-def follow_tick(
+@kernel
+def begin_excursion(
+    figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], edge: bool, now: int
+) -> None:
+    """The field leaves its level. edge: out of a movement that went on before; the level is the tick before, then."""
+    for axis in range(figures.shape[1]):
+        if edge:
+            figures[LEVEL, axis] = figures[FIRST_RING + ((ints[TICKS] - 2) & (MOST - 1)), axis]
+            figures[BEFORE, axis] = 0.0
+        else:
+            figures[BEFORE, axis] = older_mean(figures, ints[TICKS], axis) - figures[LEVEL, axis]
+    ints[TAIL_UNTIL_NS] = EARLIEST_NS
+    ints[MOVING] = 1
+    ints[FLAT] = 0
+    ints[HIGH] = 0
+    singles[PEAK] = 0.0
+    climb(figures, ints, singles, now)
+
+
+@kernel
+def follow_movement(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
     singles: NDArray[np.float64],
@@ -170,34 +130,15 @@ def follow_tick(
     kept_ns: NDArray[np.int64],
     kept: NDArray[np.float64],
 ) -> int:
-    """Take in a closed tick, and say what the field does."""
-    ticks = ints[TICKS]
-    if ticks <= width:
-        settle(figures)
-        return RESTING
-    in_tail = now < ints[TAIL_UNTIL_NS]
-    edge = (in_tail or ints[MOVING] == 1) and leaps(figures, ticks, width)
-    if edge:
-        for axis in range(figures.shape[1]):
-            figures[LEVEL, axis] = figures[FIRST_RING + ((ticks - 2) & (MOST - 1)), axis]
+    """A tick of an excursion, or of the tail of a pass: what the field does."""
+    if leaps(figures, ints[TICKS], width):
         ints[EDGE_NS] = now
-    elif ints[MOVING]:
-        climb(figures, ints, singles, now)
-        return rests(figures, ints, singles, slowest, width, now, kept_ns, kept)
-    elif in_tail:
-        settle(figures)
+        begin_excursion(figures, ints, singles, True, now)
+        return EDGE
+    if not ints[MOVING]:
         return TAIL
-    elif not watch(figures, ints, width, now):
-        return RESTING
-    for axis in range(figures.shape[1]):
-        figures[BEFORE, axis] = 0.0 if edge else older_mean(figures, ticks, axis) - figures[LEVEL, axis]
-    ints[TAIL_UNTIL_NS] = EARLIEST_NS
-    ints[MOVING] = 1
-    ints[FLAT] = 0
-    ints[HIGH] = 0
-    singles[PEAK] = 0.0
     climb(figures, ints, singles, now)
-    return EDGE if edge else UNKNOWN
+    return rests(figures, ints, singles, slowest, width, now, kept_ns, kept)
 
 
 @kernel
@@ -233,38 +174,31 @@ def let_go(
     return made
 
 
-@inlined
-def take_in(
-    values: NDArray[np.float64], row: int, figures: NDArray[np.float64], ints: NDArray[np.int64], in_tick: int
-) -> bool:
-    """Add a row to the open tick; returns whether that is full. A row without any value does not count."""
-    any_value = 0
-    for axis in range(values.shape[1]):
-        if not math.isnan(values[row, axis]):
-            figures[SUM, axis] += values[row, axis]
-            figures[NUMBER, axis] += 1.0
-            any_value = 1
-    ints[ROWS] += any_value
-    return any_value == 1 and ints[ROWS] >= in_tick
-
-
 @kernel
 def begin_anew(figures: NDArray[np.float64], ints: NDArray[np.int64]) -> None:
     """The stream is broken: what was known of the level says little."""
     ints[TICKS] = 0
-    ints[ROWS] = 0
     ints[MOVING] = 0
     ints[TAIL_UNTIL_NS] = EARLIEST_NS
-    figures[SUM] = 0.0
-    figures[NUMBER] = 0.0
 
 
 @kernel
-def follow_level(
-    times_ns: NDArray[np.int64],
-    dt_ns: NDArray[np.int64],
-    fresh: NDArray[np.bool_],
-    values: NDArray[np.float64],
+def conclude(what: int, figures: NDArray[np.float64], ints: NDArray[np.int64], now: int) -> None:
+    """It is known what moved the field: the newest mean is the level now."""
+    if what == EDGE:
+        return
+    if what == PASS:
+        ints[TAIL_UNTIL_NS] = now + min(now - ints[EDGE_NS], LONGEST_TAIL_NS)
+    if what == NATURE:
+        excuse(figures, 1.5)
+    settle(figures)
+    ints[MOVING] = 0
+
+
+@kernel
+def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its docstring says
+    whens: NDArray[np.int64],
+    ticks: NDArray[np.float64],
     slowest: float,
     ints: NDArray[np.int64],
     figures: NDArray[np.float64],
@@ -272,53 +206,83 @@ def follow_level(
     kept_ns: NDArray[np.int64],
     kept: NDArray[np.float64],
     counters: NDArray[np.int64],
-    tick_whens: NDArray[np.int64],
-    ticks: NDArray[np.float64],
-    whens: NDArray[np.int64],
+    natural_whens: NDArray[np.int64],
+    natural: NDArray[np.float64],
+    found_whens: NDArray[np.int64],
     results: NDArray[np.float64],
 ) -> None:
     """Find steps and passes, and hand on what nature did: the field without them.
 
-    values: [n, axes], NaN where there is none; a row without any is skipped. slowest: how fast, in
-    units a second, an edge of more than two seconds must be, or else it is nature's. Sets counters: findings, at most
-    one a row; and ticks handed on, with their time, the row at which it was known that they are nature's, and their
-    length in ns: tick_whens [n + PENDING, 3], ticks [n + PENDING, axes].
+    whens, ticks: as `stream.kernels.ticks` makes them. slowest: how fast, in units a second, an edge of more than two
+    seconds must be, or else it is nature's. Sets counters: findings, at most one a tick; and ticks handed on, with
+    time, row at which it was known that they are nature's, and length in ns: natural_whens [n + PENDING, 3], natural
+    [n + PENDING, axes].
+
+    What happens at rest is written out here, because a call costs more than it does.
     """
-    found, made = 0, 0
-    known_dt, in_tick, width, slow = 0, 1, FEWEST, False
-    for row in range(len(times_ns)):
-        dt, now = dt_ns[row], times_ns[row]
-        if fresh[row]:
-            made = let_go(NATURE, figures, ints, row, kept_ns, kept, made, tick_whens, ticks)
+    axes = ticks.shape[1]
+    found, made, length, width = 0, 0, 0, FEWEST
+    for i in range(len(whens)):
+        now, row = whens[i, TIME_NS], whens[i, ROW]
+        if whens[i, FRESH]:
+            made = let_go(NATURE, figures, ints, row, kept_ns, kept, made, natural_whens, natural)
             begin_anew(figures, ints)
-        if dt != known_dt:
-            known_dt = dt
-            slow = dt > SLOWEST_TICK_NS
-            in_tick = 1 if slow or dt == 0 else max(1, (TICK_NS_AIM + dt // 2) // dt)
-            width = min(max((SETTLED_NS + in_tick * dt - 1) // max(in_tick * dt, 1), FEWEST), MOST)
-        if dt == 0 or not take_in(values, row, figures, ints, in_tick):
-            continue
-        ints[TICK_NS] = in_tick * dt
-        close_tick(figures, ints, width, now, kept_ns, kept)
-        what = RESTING if slow else follow_tick(figures, ints, singles, slowest, width, now, kept_ns, kept)
-        if what == UNKNOWN:
-            continue
-        if what == RESTING and ints[KEPT] == 1:
-            ints[KEPT] = 0
-            tick_whens[made, 0], tick_whens[made, 1], tick_whens[made, 2] = now, row, in_tick * dt
-            for axis in range(values.shape[1]):
-                ticks[made, axis] = kept[0, axis] - figures[OFFSET, axis]
-            made += 1
-            continue
-        if what in (STEP, PASS):
-            found = report(what, figures, ints, singles, row, found, whens, results)
-        if what == PASS:
-            ints[TAIL_UNTIL_NS] = now + min(now - ints[EDGE_NS], LONGEST_TAIL_NS)
-        if what == NATURE:
-            excuse(figures, 1.5)
-        if what not in (RESTING, EDGE):
+        if whens[i, LENGTH_NS] != length:
+            length = whens[i, LENGTH_NS]
+            width = min(max((SETTLED_NS + length - 1) // length, FEWEST), MOST)
+        seen = ints[TICKS]
+        ints[TICKS] = seen + 1
+        ints[TICK_NS] = length
+        slot, oldest, part = FIRST_RING + (seen & (MOST - 1)), FIRST_RING + ((seen - width) & (MOST - 1)), 1.0 / width
+        for axis in range(axes):
+            if not math.isnan(ticks[i, axis]):
+                figures[NEWEST, axis] = ticks[i, axis]
+            figures[MEAN, axis] += (figures[NEWEST, axis] - figures[oldest, axis]) * part
+            figures[slot, axis] = figures[NEWEST, axis]
+        if seen <= width or seen & (ANEW - 1) == 0:
+            average(figures, seen + 1, min(width, seen + 1))
+        what = RESTING
+        if length > SLOWEST_TICK_NS or seen < width:
             settle(figures)
-            ints[MOVING] = 0
-        made = let_go(what, figures, ints, row, kept_ns, kept, made, tick_whens, ticks)
+        elif ints[MOVING] or now < ints[TAIL_UNTIL_NS]:
+            keep_back(now, ticks[i], ints, kept_ns, kept)
+            what = follow_movement(figures, ints, singles, slowest, width, now, kept_ns, kept)
+        else:
+            # What was learnt from few ticks is trusted less.
+            caution = 1.0 + LEARN_TICKS / seen
+            known, by_tick, by_mean = seen >= LEARN_TICKS, False, False
+            for axis in range(axes):
+                away = abs(figures[NEWEST, axis] - figures[LEVEL, axis])
+                by_tick = by_tick or away > caution * LEAVES_TICK * figures[SIGMA_TICK, axis]
+                away = abs(figures[MEAN, axis] - figures[LEVEL, axis])
+                by_mean = by_mean or away > caution * LEAVES_MEAN * figures[SIGMA_MEAN, axis]
+            if known and (by_tick or by_mean):
+                # A mean notices late: what it noticed began, at the latest, half a window ago.
+                ints[EDGE_NS] = now if by_tick else now - width // 2 * length
+                keep_back(now, ticks[i], ints, kept_ns, kept)
+                begin_excursion(figures, ints, singles, False, now)
+                continue
+            weight = STEADY if seen >= MEMORY_TICKS else 1.0 / (seen + 1)
+            follow = 1.0 / min(seen + 1, 4 * width)
+            for axis in range(axes):
+                level, newest = figures[LEVEL, axis], figures[NEWEST, axis]
+                # Mean sizes are 0.8 sigma; winsorised, so that what is noticed late does not deafen.
+                most = 4.0 if known else 1e12
+                usual = max(figures[SIGMA_TICK, axis], 1e-9)
+                figures[SIGMA_TICK, axis] = usual + weight * (min(1.25 * abs(newest - level), most * usual) - usual)
+                usual = max(figures[SIGMA_MEAN, axis], 1e-9)
+                away = abs(figures[MEAN, axis] - level)
+                figures[SIGMA_MEAN, axis] = usual + weight * (min(1.25 * away, most * usual) - usual)
+                figures[LEVEL, axis] = level + (newest - level) * follow
+        if what == RESTING:
+            natural_whens[made, 0], natural_whens[made, 1], natural_whens[made, 2] = now, row, length
+            for axis in range(axes):
+                natural[made, axis] = ticks[i, axis] - figures[OFFSET, axis]
+            made += 1
+        elif what != UNKNOWN:
+            if what in (STEP, PASS):
+                found = report(what, figures, ints, singles, row, found, found_whens, results)
+            conclude(what, figures, ints, now)
+            made = let_go(what, figures, ints, row, kept_ns, kept, made, natural_whens, natural)
     counters[0] = found
     counters[1] = made

@@ -6,13 +6,13 @@ PENDING = 2048
 """Ticks that can be kept back while it is not known what moves the field."""
 EARLIEST_NS = -(2**63)
 
-ROWS, TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS = range(11)
-INTS = 11
-"""Integers: rows in the open tick, ticks since the stream was last broken, whether the field moves and since when, its
+TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS = range(10)
+INTS = 10
+"""Integers: ticks since the stream was last broken, whether the field moves and since when, its
 peak, for how many ticks it has been flat and since when, the length of a tick, ticks clearly away from the level, ticks
 kept back, and until when the last pass may still be felt."""
-LEVEL, SUM, NUMBER, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, FIRST_RING = range(12)
-"""Rows of the figures [FIGURE_ROWS, axes]: level; sum and number of values of the open tick; spread of a tick and of
+LEVEL, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, FIRST_RING = range(10)
+"""Rows of the figures [FIGURE_ROWS, axes]: level; spread of a tick and of
 a mean about the level; steps so far; newest tick; mean of the newest ticks; deviation just before the edge and at the
 peak; mean when it became flat; a ring of the newest ticks."""
 FIGURE_ROWS = FIRST_RING + MOST

@@ -169,9 +169,9 @@ def find_spikes(
 ) -> int:
     """Judge the rows of `counts` [n, columns] from each channel's cursor on; returns how many rows are settled.
 
-    columns: where the channels stand in counts. Sets spike [n, channels] to 1, and need [n] to how many rows beyond it were needed to settle a row (0 to LONGEST).
-    `ended`: no later row will come, and what is open is no spike. The caller drops settled rows from the front of the
-    arrays and takes as many off the cursors.
+    columns: where the channels stand in counts. Sets spike [n, channels] to 1, and need [n] to how many rows beyond it
+    were needed to settle a row (0 to LONGEST). `ended`: no later row will come, and what is open is no spike. The
+    caller drops settled rows from the front of the arrays and takes as many off the cursors.
     """
     n, channels = len(counts), len(columns)
     scratch = np.empty(2 * WINDOW, np.int64)
