@@ -14,6 +14,9 @@ from stream.messages import Commit
 
 log = logging.getLogger(__name__)
 
+MOST_REFUSED = 1000
+"""Refused payloads that are kept to be looked at; the gateway's quarantine has them too."""
+
 _ADD = """INSERT OR IGNORE INTO entries (kind, sensor, name, number, samples, bytes, payload)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _FINISH_BLOCKS = """DELETE FROM entries
@@ -108,6 +111,9 @@ class Outbox:
                 (digest, reason, entry_id),
             )
             await file.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
+            await file.execute(
+                "DELETE FROM refused WHERE rowid <= (SELECT max(rowid) FROM refused) - ?", (MOST_REFUSED,)
+            )
 
         await self._spool.write(write)
 
