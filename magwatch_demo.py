@@ -23,6 +23,7 @@ import tomli_w
 from firmware_sim.demo import demo_stations
 from firmware_sim.settings import SimSettings
 from magwatch_report import Heard, report
+from stream import pipeline
 from stream.errors import MagwatchError
 from stream.instant import iso
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 PAGE_PORT = 8080
 READY_S = 60.0
 DRAIN_S = 60.0
+HEAD_START_NS = 3_000_000_000
+"""The sensors' lives begin when the agents are up, so that nothing of the story is missed."""
+QUICK_S = 3.0
 
 
 class Demo:
@@ -73,9 +77,9 @@ class Demo:
             gateway = asyncio.create_task(_kept_running("gateway", "--config", str(gateway_config)))
             edge: asyncio.Task[None] | None = None
             try:
-                await _answering(f"{self.page_url}healthz", gateway)
+                await asyncio.gather(_kernels_ready(), _answering(f"{self.page_url}healthz", gateway))
                 print(f"\n  The page: {self.page_url}\n", file=sys.stderr, flush=True)
-                run_ns = time.time_ns()
+                run_ns = time.time_ns() + HEAD_START_NS
                 configs = [str(self._station_toml(folder, one, run_ns, broker)) for one in self._scenarios]
                 edge = asyncio.create_task(_kept_running("edge", "--config", *configs))
                 with contextlib.suppress(asyncio.CancelledError):  # told to stop: the report is still due
@@ -160,6 +164,15 @@ async def _kept_running(*arguments: str) -> None:
         if code > 0:
             raise MagwatchError(f"`magwatch {' '.join(arguments)}` failed (exit code {code}): see its message above")
         log.warning("the %s was killed (signal %d): starting it again", arguments[0], -code)
+
+
+async def _kernels_ready() -> None:
+    """The jitted kernels in the cache, where the agents find them: on a new machine that is the work of a minute."""
+    loading = asyncio.create_task(asyncio.to_thread(pipeline.warm_up))
+    done, _ = await asyncio.wait([loading], timeout=QUICK_S)
+    if not done:
+        print("  Compiling the kernels, once: about a minute ...", file=sys.stderr, flush=True)
+    await loading
 
 
 async def _stopped(task: "asyncio.Task[None]") -> None:

@@ -49,7 +49,10 @@ class Agent:
     async def run(self) -> None:
         """Until every source has ended and the gateway has everything; for ever where a source is live."""
         station = self.settings.station
-        pipeline.warm_up()
+        log.info(
+            "%s: loading the kernels; the first time on a machine they are compiled, which takes a minute", station
+        )
+        await asyncio.to_thread(pipeline.warm_up)
         spool = await Spool.open(self.settings.data_dir / "outbox.db")
         outbox = Outbox(spool, self.settings.outbox.limit_mb * 1_000_000)
         journal = Journal(spool, station)
