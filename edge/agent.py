@@ -49,10 +49,6 @@ class Agent:
     async def run(self) -> None:
         """Until every source has ended and the gateway has everything; for ever where a source is live."""
         station = self.settings.station
-        log.info(
-            "%s: loading the kernels; the first time on a machine they are compiled, which takes a minute", station
-        )
-        await asyncio.to_thread(pipeline.warm_up)
         spool = await Spool.open(self.settings.data_dir / "outbox.db")
         outbox = Outbox(spool, self.settings.outbox.limit_mb * 1_000_000)
         journal = Journal(spool, station)
@@ -65,6 +61,8 @@ class Agent:
         )
         publisher = Publisher(link, outbox, station, self.settings.outbox)
         try:
+            log.info("%s: loading the kernels; they are compiled, for a minute, the first time on a machine", station)
+            await asyncio.to_thread(pipeline.warm_up)
             async with asyncio.TaskGroup() as group:
                 serving = [
                     group.create_task(link.run()),
