@@ -197,6 +197,11 @@ class Link:
             log.warning("no broker at %s yet: trying again", self._broker.url)
 
         def on_message(_c: paho.Client, _u: object, message: paho.MQTTMessage) -> None:
+            if not any(paho.topic_matches_sub(asked, message.topic) for asked in self._subscriptions):
+                # amqtt gives a session that comes back what was meant for another one.
+                log.debug("not asked for: a message on %s", message.topic)
+                client.ack(message.mid, message.qos)
+                return
             if self._inbox.qsize() >= INBOX_LIMIT:
                 self._room.clear()
                 self._room.wait()

@@ -96,3 +96,22 @@ async def test_a_broker_of_the_older_protocol_is_spoken_to_in_it(free_port) -> N
         assert link.publish("mag/1/wic/commit", b"hello")
         assert await received(link, 1) == [b"hello"]
     await broker.shutdown()
+
+
+async def test_what_was_not_asked_for_is_not_passed_on(mosquitto) -> None:
+    broker = BrokerSettings(url=mosquitto.url)
+    sender = Link(broker, "sender")
+    once = Link(broker, "gateway", subscriptions=("mag/1/+/+/event", "mag/1/+/+/block"))
+    async with running(sender, once):
+        await connected(sender)
+        await connected(once)
+        await asyncio.sleep(0.2)
+    # The broker still holds the wider subscription of the same session.
+    again = Link(broker, "gateway", subscriptions=("mag/1/+/+/block",))
+    async with running(sender, again):
+        await connected(sender)
+        await connected(again)
+        await asyncio.sleep(0.2)
+        sender.publish("mag/1/wic/fge/event", b"not asked for")
+        sender.publish("mag/1/wic/fge/block", b"asked for")
+        assert await received(again, 1) == [b"asked for"]
