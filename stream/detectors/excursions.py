@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.detectors.base import Arrays, Group, Rows
+from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
+from stream.events import Figure, Kind, Severity
 from stream.kernels import level, level_layout, ticks
 
 SLOWEST_EDGE_NT_PER_S = 2.0
 """The field itself hardly ever moves faster at the ground, but within the largest storms; a hand does."""
+
+
+WARNING_NT = 5.0
+"""A smaller step or pass is worth knowing and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +130,28 @@ def concerned(group: Group, found: Excursion) -> tuple[str, ...]:
     largest = max(abs(size) for size in found.by_axis)
     moved = zip(group.names, found.by_axis, found.sigma_by_axis, strict=True)
     return tuple(name for name, size, sigma in moved if abs(size) >= max(0.2 * largest, 3.0 * sigma))
+
+
+def telling(
+    kind: Kind, group: Group, found: Excursion, threshold_sigma: float, sizes: str, more: dict[str, Figure]
+) -> Telling:
+    """What a step or a pass is told as. `sizes` says what the size on each axis is: a change, a deviation."""
+    by_axis = zip(group.names, found.by_axis, strict=True)
+    evidence: dict[str, Figure] = {f"{sizes}_{name}_{group.unit}": rounded(size, 5) for name, size in by_axis}
+    settled_for_s = round((found.known_ns - found.end_ns) / 1e9, 3)
+    large = not group.is_field or found.amplitude >= WARNING_NT
+    return Telling(
+        kind=kind,
+        severity=Severity.WARNING if large else Severity.INFO,
+        start_ns=found.start_ns,
+        peak_ns=found.peak_ns,
+        end_ns=found.end_ns,
+        row=found.row,
+        known_ns=found.known_ns,
+        score=round(confidence(found.snr / threshold_sigma), 3),
+        channels=concerned(group, found),
+        amplitude=rounded(found.amplitude, 5),
+        unit=group.unit,
+        snr=rounded(found.snr),
+        evidence=evidence | more | {"threshold_sigma": threshold_sigma, "settled_for_s": settled_for_s},
+    )
