@@ -21,6 +21,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(PY) -m benchmarks.pipeline $(ARGS)
+	$(PY) -m benchmarks.despike $(ARGS)
 
 kpi: $(STAMP)
 	$(PY) -m benchmarks.kpi $(ARGS)

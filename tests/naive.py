@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ def median_and_mad(values: Sequence[int]) -> tuple[float, float]:
     """The median, and the median of the distances from it."""
     median = statistics.median(values)
     return median, statistics.median([abs(value - median) for value in values])
+
+
+def hampel(counts: Sequence[int], window: int, factor: Fraction) -> list[bool]:
+    """Which of the counts that have a whole window are further than factor x 1.4826 MADs from its median."""
+    flagged = []
+    for first in range(len(counts) - window + 1):
+        around = list(counts[first : first + window])
+        median = statistics.median(around)
+        mad = statistics.median([abs(count - median) for count in around])
+        flagged.append(abs(around[window // 2] - median) > factor * Fraction("1.4826") * mad)
+    return flagged
 
 
 def spikes(counts: Sequence[int], factor: float) -> list[bool]:
