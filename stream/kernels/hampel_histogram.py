@@ -18,7 +18,7 @@ SORTED = 64
 @kernel
 def slide(
     counts: NDArray[np.int32],
-    base: int,
+    base: np.int64,
     w: int,
     numerator: int,
     denominator: int,
@@ -35,9 +35,7 @@ def slide(
     half = w // 2
     for p in range(w):
         bins[np.uintp(counts[p] - base)] += 1
-    median, below = np.int64(counts[half]) - base, 0
-    for p in range(w):
-        below += np.int64(counts[p] - base < median)
+    median, below = np.int64(counts[half]) - base, np.int64(np.sum(counts[:w] < counts[half]))
     reach, near = 0, np.int64(bins[median])
     for place in range(len(flags)):
         if place > 0:
@@ -74,9 +72,9 @@ def slide(
 
 
 @kernel
-def _edge(bins: NDArray[np.int32], median: int, reach: int) -> int:
+def _edge(bins: NDArray[np.int32], median: int | np.int64, reach: int) -> np.int64:
     """Counts that lie exactly `reach` >= 1 from the median, to both sides."""
-    found = 0
+    found = np.int64(0)
     if median >= reach:
         found += bins[np.uintp(median - reach)]
     if median + reach < BINS:
@@ -85,7 +83,7 @@ def _edge(bins: NDArray[np.int32], median: int, reach: int) -> int:
 
 
 @kernel
-def _span(counts: NDArray[np.int32]) -> tuple[int, int]:
+def _span(counts: NDArray[np.int32]) -> tuple[int, np.int64]:
     """How many counts from the first on lie within `BINS` of each other, and the least of them."""
     least, most = np.int64(counts[0]), np.int64(counts[0])
     for p in range(len(counts)):

@@ -22,7 +22,7 @@ def limit_ratio(factor: Fraction) -> tuple[int, int]:
 
 
 @kernel
-def deciding_distance(distance: int, numerator: int, denominator: int) -> int:
+def deciding_distance(distance: int | np.int64, numerator: int, denominator: int) -> np.int64:
     """The largest MAD at which a count `distance` >= 0 from the median is still flagged; -1: none, it lies on it.
 
     Flagged is distance * denominator > numerator * MAD, so MAD <= (distance * denominator - 1) // numerator. The

@@ -6,6 +6,8 @@ merge: Batcher, "Sorting networks and their applications", 1968); a window is tw
 The decision needs no second median: see `hampel_limit`.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,12 @@ SPAN_16 = 2**16
 
 
 @kernel
-def order(a: NDArray[np.int64], b: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
+def order(
+    a: NDArray[np.signedinteger[Any]],
+    b: NDArray[np.signedinteger[Any]],
+    low: NDArray[np.signedinteger[Any]],
+    high: NDArray[np.signedinteger[Any]],
+) -> None:
     """The smaller of each pair into `low`, the larger into `high`; none of the four overlap."""
     for p in range(len(low)):
         first, second = a[p], b[p]
@@ -27,7 +34,7 @@ def order(a: NDArray[np.int64], b: NDArray[np.int64], low: NDArray[np.int64], hi
 
 
 @kernel
-def order_in_place(a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+def order_in_place(a: NDArray[np.signedinteger[Any]], b: NDArray[np.signedinteger[Any]]) -> None:
     """The smaller of each pair into `a`, the larger into `b`: apart from `order`, whose arrays must not overlap."""
     for p in range(len(a)):
         first, second = a[p], b[p]
@@ -36,7 +43,12 @@ def order_in_place(a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
 
 
 @kernel
-def narrow_down(a: NDArray[np.int64], b: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> None:
+def narrow_down(
+    a: NDArray[np.signedinteger[Any]],
+    b: NDArray[np.signedinteger[Any]],
+    lower: NDArray[np.signedinteger[Any]],
+    upper: NDArray[np.signedinteger[Any]],
+) -> None:
     """Raises `lower` to the smaller of each pair, drops `upper` to the larger."""
     for p in range(len(lower)):
         first, second = a[p], b[p]
@@ -48,7 +60,11 @@ def narrow_down(a: NDArray[np.int64], b: NDArray[np.int64], lower: NDArray[np.in
 
 @kernel
 def count_between(
-    x: NDArray[np.int64], w: int, low: NDArray[np.int64], high: NDArray[np.int64], inside: NDArray[np.int64]
+    x: NDArray[np.signedinteger[Any]],
+    w: int,
+    low: NDArray[np.signedinteger[Any]],
+    high: NDArray[np.signedinteger[Any]],
+    inside: NDArray[np.signedinteger[Any]],
 ) -> None:
     """Counts into `inside` how many of x[p:p + w] are from low[p] to high[p]; an unsigned index has no sign to test."""
     for p in range(len(inside)):
@@ -60,7 +76,7 @@ def count_between(
 
 
 @kernel
-def merge_rows(rows: NDArray[np.int64], merged: NDArray[np.int64], half: int, n: int) -> None:
+def merge_rows(rows: NDArray[np.signedinteger[Any]], merged: NDArray[np.signedinteger[Any]], half: int, n: int) -> None:
     """Runs of `half` sorted ranks become runs of twice that, for the first `n` places.
 
     rows [>= half, >= n + half]: rank by place, the run of place p begins at p; merged [>= 2 half, >= n] likewise.
@@ -77,7 +93,11 @@ def merge_rows(rows: NDArray[np.int64], merged: NDArray[np.int64], half: int, n:
 
 @kernel
 def medians(
-    rows: NDArray[np.int64], x: NDArray[np.int64], half: int, lower: NDArray[np.int64], upper: NDArray[np.int64]
+    rows: NDArray[np.signedinteger[Any]],
+    x: NDArray[np.signedinteger[Any]],
+    half: int,
+    lower: NDArray[np.signedinteger[Any]],
+    upper: NDArray[np.signedinteger[Any]],
 ) -> None:
     """Medians of the windows of 2 half + 1 that begin at the first len(lower) places, into `lower`.
 
@@ -95,12 +115,12 @@ def medians(
 
 @kernel
 def decide(
-    x: NDArray[np.int64],
+    x: NDArray[np.signedinteger[Any]],
     w: int,
     n: int,
     numerator: int,
     denominator: int,
-    rows: NDArray[np.int64],
+    rows: NDArray[np.signedinteger[Any]],
     flags: NDArray[np.bool_],
 ) -> None:
     """Flags [n] of the windows that begin at the first `n` places of `x`.
@@ -123,8 +143,8 @@ def decide(
     for p in range(n):
         median = np.int64(low[p])
         reach = deciding_distance(abs(np.int64(centre[p]) - median), numerator, denominator)
-        high[p] = min(median + reach, top)
-        low[p] = max(median - reach, -1 - top)
+        high[p] = max(min(median + reach, top), -top - 1)
+        low[p] = min(max(median - reach, -top - 1), top)
     count_between(x, w, low, high, inside)
     for p in range(n):
         flags[p] = inside[p] > half
@@ -149,7 +169,7 @@ def flag_network(counts: NDArray[np.int32], w: int, numerator: int, denominator:
             least = block[p] if block[p] < least else least
             most = block[p] if block[p] > most else most
         if np.int64(most) - np.int64(least) < SPAN_16:
-            middle = np.int64(least) + SPAN_16 // 2
+            middle = np.int64(least) + np.int64(SPAN_16 // 2)
             for p in range(len(block)):
                 narrow[p] = np.int64(block[p]) - middle
             decide(narrow, w, n, numerator, denominator, narrow_rows, flags[start : start + n])

@@ -22,7 +22,7 @@ def slide_sorted(counts: NDArray[np.int32], w: int, numerator: int, denominator:
 
 
 @kernel
-def _rank(window: NDArray[np.int64], value: int) -> int:
+def _rank(window: NDArray[np.int64], value: int | np.int64) -> int:
     """How many of the sorted window are below the value."""
     low, high = 0, len(window)
     while low < high:
@@ -35,7 +35,7 @@ def _rank(window: NDArray[np.int64], value: int) -> int:
 
 
 @kernel
-def _replace(window: NDArray[np.int64], old: int, new: int) -> None:
+def _replace(window: NDArray[np.int64], old: np.int64, new: np.int64) -> None:
     """Takes one `old` out of the sorted window and puts `new` in."""
     at = _rank(window, old)
     while at + 1 < len(window) and window[at + 1] < new:

@@ -95,5 +95,5 @@ def test_long_streams_of_many_kernel_blocks_equal_the_sorted_window(w: int) -> N
 
 @pytest.mark.parametrize(("window", "factor"), [(8, "3"), (1, "3"), (40_001, "3"), (7, "0"), (7, "3.14159")])
 def test_windows_and_factors_that_cannot_be_exact_are_refused(window: int, factor: str) -> None:
-    with pytest.raises(ValueError, match="window|factor"):
+    with pytest.raises(ValueError, match=r"window|factor"):
         Hampel(window, Fraction(factor))
