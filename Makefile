@@ -20,6 +20,7 @@ lint: $(STAMP)
 	$(VENV)/bin/lint-imports
 
 bench: $(STAMP)
+	$(PY) -m pip install --quiet --editable '.[bench]'
 	$(PY) -m benchmarks.pipeline $(ARGS)
 	$(PY) -m benchmarks.despike $(ARGS)
 
