@@ -109,7 +109,10 @@ class Agent:
                 publisher.wake()
 
         snapshot_at = 0.0
-        await put(line.resume(await journal.recover(sensor.name)))
+        found = await journal.recover(sensor.name)
+        if found.damaged:
+            log.error("%s: %d pieces of the journal are damaged; what they held is lost", sensor.name, found.damaged)
+        await put(line.resume(found))
         async with contextlib.aclosing(self._open_source(sensor)) as source:
             async for samples in source:
                 await put(line.end_if_changed(samples))

@@ -36,7 +36,7 @@ class Recovered:
     chunks: tuple[tuple[int, Samples], ...]
     """(index of the first sample, samples), in order."""
     damaged: int
-    """Chunks that could not be read back."""
+    """Chunks, or a snapshot's samples, that could not be read back."""
 
 
 class Journal:
@@ -100,7 +100,10 @@ class Journal:
         for accepted, released, fed, drawn, state, pending in found:
             snapshot = None
             if state is not None:
-                snapshot = Snapshot(fed, drawn, state, decode(pending).samples if pending else None)
+                try:
+                    snapshot = Snapshot(fed, drawn, state, decode(pending).samples if pending else None)
+                except DecodeError:
+                    damaged += 1  # without it the chunks are read again by a fresh pipeline
             return Recovered(accepted, released, snapshot, chunks, damaged)
         return Recovered(0, 0, None, chunks, damaged)
 

@@ -33,8 +33,6 @@ class Line:
         """Samples in the journal so far: the index of the next one."""
         self.released = 0
         """Samples in blocks so far."""
-        self.damaged = 0
-        """Chunks of the journal that could not be read back."""
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -48,7 +46,7 @@ class Line:
 
     def resume(self, found: Recovered) -> Taken:
         """Goes on where the last agent was: its state, and what it had read and not yet put into blocks."""
-        self.accepted, self.released, self.damaged = found.accepted, found.released, found.damaged
+        self.accepted, self.released = found.accepted, found.released
         chunks = list(found.chunks)
         self._fed = self._drawn = chunks[0][0] if chunks else found.accepted
         if chunks and found.snapshot is not None:

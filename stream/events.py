@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream.instant import Instant, iso
+from stream.instant import Instant
 
 
 class Kind(enum.StrEnum):
@@ -63,11 +63,6 @@ class Event(BaseModel):
     """Confidence: of the events at 0.9, nine in ten are real."""
     evidence: Annotated[dict[Annotated[str, Field(max_length=64)], Figure], Field(max_length=64)] = {}
     """What a person can check: the levels compared, the thresholds, the delay; each key names its unit."""
-
-    def sentence(self) -> str:
-        """One line for a log or a notification."""
-        size = f", {self.amplitude_nt:.1f} nT" if self.amplitude_nt is not None else ""
-        return f"{self.kind} at {self.station}/{self.sensor} since {iso(self.start)}{size}"
 
 
 def event_id(station: str, sensor: str, kind: Kind, start_ns: int) -> str:

@@ -99,3 +99,18 @@ async def test_a_damaged_spool_is_moved_aside_and_the_agent_starts(tmp_path: Pat
     assert await Journal(spool, "wic").accounts() == {}
     assert await asyncio.to_thread(lambda: list(tmp_path.glob("outbox.damaged-*")))
     await spool.close()
+
+
+async def test_a_damaged_piece_of_the_journal_costs_that_piece_only(tmp_path: Path) -> None:
+    spool = await Spool.open(tmp_path / "a.db")
+    journal = Journal(spool, "wic")
+    await KilledAgent(journal, spool, 0).live(recording(100), 10, 1)
+    await spool.write(lambda file: file.execute("UPDATE intake SET payload = x'00' WHERE first = 90"))
+    await spool.write(lambda file: file.execute("UPDATE progress SET pending = x'00'"))
+    found = await journal.recover("fge")
+    assert (found.damaged, found.snapshot) == (2, None)
+    agent = KilledAgent(journal, spool, 1)
+    await agent.put(agent.line.resume(found))
+    await agent.put(agent.line.finish())
+    assert agent.line.released == 90
+    await spool.close()
