@@ -1,7 +1,9 @@
-"""Exact Hampel decisions for long windows: a histogram of counts, with walking pointers for median and MAD.
+"""Exact Hampel decisions for long windows: a histogram of counts, and bounds that settle nearly all of them.
 
-Replacing a count moves the median by a few bins, so both medians are walked to, not searched (Huang, Yang and Tang,
-"A fast two-dimensional median filtering algorithm", 1979). The walk to the MAD stops where the decision is certain.
+Replacing a count moves the median by a few bins, so that it can be walked to (Huang, Yang and Tang, "A fast
+two-dimensional median filtering algorithm", 1979). But nearly all counts need neither the median nor the MAD: while
+three numbers of the window, each kept by an addition, prove that the median lies in a narrow interval and that the MAD
+exceeds a limit, a count that is near enough to the interval is no spike. Only what they do not settle is walked to.
 """
 
 import numpy as np
@@ -13,6 +15,71 @@ from stream.kernels.hampel_sorted import slide_sorted
 BINS = 65_536
 LONGEST = 4096
 SORTED = 64
+PARTS = 8
+"""The median may leave its last known place by the MAD divided by this before it is looked for again."""
+SPARE = 16
+"""A window's count divided by this: how many counts the proof that the MAD is large can lose before it fails."""
+
+
+@kernel
+def window_sum(bins: NDArray[np.int32], first: int | np.int64, last: int | np.int64) -> np.int64:
+    """How many counts lie in the bins first..last; bins beyond the ends hold none."""
+    found = np.int64(0)
+    for place in range(max(first, 0), min(last, BINS - 1) + 1):
+        found += bins[np.uintp(place)]
+    return found
+
+
+@kernel
+def widened(bins: NDArray[np.int32], median: int | np.int64, reach: int | np.int64) -> np.int64:
+    """Counts that lie exactly `reach` >= 1 from the median, to both sides."""
+    found = np.int64(0)
+    if median >= reach:
+        found += bins[np.uintp(median - reach)]
+    if median + reach < BINS:
+        found += bins[np.uintp(median + reach)]
+    return found
+
+
+@kernel
+def walk_to_median(
+    bins: NDArray[np.int32], place: int | np.int64, below: int | np.int64, half: int | np.int64
+) -> tuple[np.int64, np.int64]:
+    """The median's bin, and how many counts are under it; from any bin and how many are under that."""
+    median, under = np.int64(place), np.int64(below)
+    while under > half:
+        median -= 1
+        under -= bins[np.uintp(median)]
+    while under + bins[np.uintp(median)] <= half:
+        under += bins[np.uintp(median)]
+        median += 1
+    return median, under
+
+
+@kernel
+def is_spike(
+    bins: NDArray[np.int32],
+    median: np.int64,
+    reach: np.int64,
+    distance: np.int64,
+    numerator: int,
+    denominator: int,
+    half: int,
+) -> bool:
+    """Whether a count `distance` from the median is further than numerator / denominator MADs; exact.
+
+    reach: anywhere near the MAD. While at most half of the counts are within the reach, the MAD is above it; once more
+    are, it is at most that: the walk stops where the decision is certain.
+    """
+    near = window_sum(bins, median - reach, median + reach)
+    scaled = distance * denominator
+    while near <= half and scaled > numerator * (reach + 1):
+        reach += 1
+        near += widened(bins, median, reach)
+    while near > half and reach > 0 and scaled <= numerator * reach:
+        near -= widened(bins, median, reach)
+        reach -= 1
+    return bool(near > half and scaled > numerator * reach)
 
 
 @kernel
@@ -29,57 +96,49 @@ def slide(
 
     bins [BINS]: zero on entry and on return.
 
-    below: how many counts of the window are under the median's bin, at most w // 2. near: how many are within
-    `reach` of the median. Always exact for the `median` and `reach` of the moment.
+    The proof: `under` counts are below the interval low..high and at most half of the window, `upto` are at most its
+    end and more than half, so that the median lies in it; at most half, `within`, are no further than `wide` from it,
+    so that the MAD is more than `wide`.
     """
     half = w // 2
     for p in range(w):
         bins[np.uintp(counts[p] - base)] += 1
-    median, below = np.int64(counts[half]) - base, np.int64(np.sum(counts[:w] < counts[half]))
-    reach, near = 0, np.int64(bins[median])
+    median, under = walk_to_median(bins, np.int64(counts[half]) - base, np.sum(counts[:w] < counts[half]), half)
+    low, high, wide, upto, within, safe = median, median, np.int64(0), np.int64(0), np.int64(w), np.int64(-1)
     for place in range(len(flags)):
         if place > 0:
             new, old = np.int64(counts[place + w - 1]) - base, np.int64(counts[place - 1]) - base
             bins[np.uintp(new)] += 1
             bins[np.uintp(old)] -= 1
-            below += np.int64(new < median) - np.int64(old < median)
-            near += np.int64(abs(new - median) <= reach) - np.int64(abs(old - median) <= reach)
-        while below > half:
-            if median + reach < BINS:
-                near -= bins[np.uintp(median + reach)]
-            median -= 1
-            below -= bins[np.uintp(median)]
-            if median >= reach:
-                near += bins[np.uintp(median - reach)]
-        while below + bins[np.uintp(median)] <= half:
-            if median >= reach:
-                near -= bins[np.uintp(median - reach)]
-            below += bins[np.uintp(median)]
-            median += 1
-            if median + reach < BINS:
-                near += bins[np.uintp(median + reach)]
-        distance = abs(np.int64(counts[place + half]) - base - median) * denominator
-        # While `near` is at most half, the MAD is above `reach`; once it is more, the MAD is at most `reach`.
-        while near <= half and distance > numerator * (reach + 1):
-            reach += 1
-            near += _edge(bins, median, reach)
-        while near > half and reach > 0 and distance <= numerator * reach:
-            near -= _edge(bins, median, reach)
-            reach -= 1
-        flags[place] = near > half and distance > numerator * reach
+            under += np.int64(new < low) - np.int64(old < low)
+            upto += np.int64(new <= high) - np.int64(old <= high)
+            within += np.int64(abs(new - median) <= wide) - np.int64(abs(old - median) <= wide)
+        distance = abs(np.int64(counts[place + half]) - base - median)
+        proven = (under <= half) & (upto > half) & (within <= half)
+        if proven & (distance <= safe):
+            flags[place] = False
+            continue
+        now, below = walk_to_median(bins, low, under, half)
+        distance = abs(np.int64(counts[place + half]) - base - now)
+        flags[place] = is_spike(bins, now, wide, distance, numerator, denominator, half)
+        if not proven:
+            median = now
+            within = window_sum(bins, median - wide, median + wide)
+            spare = half - w // SPARE
+            while within <= spare and wide < BINS:
+                wide += 1
+                within += widened(bins, median, wide)
+            while within > spare and wide > 0:
+                within -= widened(bins, median, wide)
+                wide -= 1
+            apart = wide // PARTS
+            low, high = max(median - apart, np.int64(0)), min(median + apart, np.int64(BINS - 1))
+            under = below - window_sum(bins, low, median - 1)
+            upto = below + window_sum(bins, median, high)
+            # Of a median at most `apart` away, all counts within wide - apart are within `wide` of this one.
+            safe = numerator * (wide - apart + 1) // denominator - apart if within <= half else np.int64(-1)
     for p in range(len(flags) - 1, len(counts)):
         bins[np.uintp(counts[p] - base)] -= 1
-
-
-@kernel
-def _edge(bins: NDArray[np.int32], median: int | np.int64, reach: int) -> np.int64:
-    """Counts that lie exactly `reach` >= 1 from the median, to both sides."""
-    found = np.int64(0)
-    if median >= reach:
-        found += bins[np.uintp(median - reach)]
-    if median + reach < BINS:
-        found += bins[np.uintp(median + reach)]
-    return found
 
 
 @kernel
