@@ -37,7 +37,8 @@ SIMULATED = (("fluxgate", 1.0, 24.0), ("fluxgate", 10.0, 6.0), ("rm3100", 1.0, 2
 SLOT_S, BEGIN_S = 600.0, 1800.0
 QUIETEST_DB, LOUDEST_DB = 6.0, 40.0
 BINS_DB = (6.0, 10.0, 14.0, 20.0, 30.0, 40.0)
-SHORTEST_S, LONGEST_S = 4.0, 60.0
+SHORTEST_S, SHORTEST_ROWS, LONGEST_S = 4.0, 15.0, 60.0
+"""A pass lasts at least so many seconds and samples: in fewer samples its crest cannot be told from a spike."""
 IN_TIME_S = 15.0
 SLACK_S = 3.0
 MANAGED = {Kind.TRANSIENT, Kind.STEP, Kind.STUCK, Kind.GAP, Kind.SATURATED, Kind.COMMENCEMENT, Kind.NOISY}
@@ -66,12 +67,13 @@ def injected(into: Series, seed: int) -> Injector:
     """Passes, steps, stuck axes and gaps, as chance has it."""
     injector = Injector(into, seed)
     random = injector.random
+    shortest_s = max(SHORTEST_S, SHORTEST_ROWS * into.interval_s)
 
     def snr_db() -> float:
         return float(random.uniform(QUIETEST_DB, LOUDEST_DB))
 
     def passes(row: int) -> None:
-        injector.transient(row, snr_db(), float(np.exp(random.uniform(np.log(SHORTEST_S), np.log(LONGEST_S)))))
+        injector.transient(row, snr_db(), float(np.exp(random.uniform(np.log(shortest_s), np.log(LONGEST_S)))))
 
     makers = [passes, passes, lambda row: injector.step(row, snr_db())]
     makers.append(lambda row: injector.stuck(row, float(random.uniform(60.0, 300.0))))

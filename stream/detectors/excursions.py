@@ -51,6 +51,8 @@ class Excursions:
         self._kept_ns = np.zeros(level_layout.PENDING, np.int64)
         self._kept = np.zeros((level_layout.PENDING, axes))
         self._counters = np.zeros(2, np.int64)
+        self.made = self._tick_whens[:0], self._ticks[:0]
+        """Times, rows and lengths of the ticks that the last rows made, and their values."""
         self._natural_whens = np.zeros((capacity + level_layout.PENDING, 3), np.int64)
         self._natural = np.zeros((capacity + level_layout.PENDING, axes))
         self._whens = np.zeros((capacity, level_layout.WHENS), np.int64)
@@ -83,6 +85,7 @@ class Excursions:
             self._tick_whens,
             self._ticks,
         )
+        self.made = self._tick_whens[:made], self._ticks[:made]
         if not made:
             return [], self._natural_whens[:0], self._natural[:0]
         level.follow_level(

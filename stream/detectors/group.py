@@ -1,4 +1,4 @@
-"""What is judged on one group of axes, in order: level > step, transient > buckets > commencement, disturbance."""
+"""What is judged on one group of axes: level > step, transient > passes > buckets > commencement, disturbance."""
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from stream.detectors.buckets import Buckets
 from stream.detectors.commencement import Commencement
 from stream.detectors.disturbance import Disturbance
 from stream.detectors.excursions import Excursions
+from stream.detectors.passes import Passes
 from stream.detectors.step import step
 from stream.detectors.transient import transient
 
@@ -17,6 +18,7 @@ class GroupStages:
     def __init__(self, group: Group, activity_levels_nt: tuple[float, float, float, float], capacity: int) -> None:
         self._group = group
         self._excursions = Excursions(group, capacity)
+        self._passes = Passes(group, capacity)
         self._buckets = Buckets(group, capacity)
         self._commencement = Commencement(group, capacity)
         self._disturbance = Disturbance(group, activity_levels_nt, capacity)
@@ -26,7 +28,9 @@ class GroupStages:
         excursions, tick_whens, ticks = self._excursions.follow(
             rows, np.ascontiguousarray(rows.values[:, self._group.columns])
         )
-        said = [one for found in excursions for one in (step(found, self._group), transient(found, self._group))]
+        said: list[Telling | None] = []
+        said += [one for found in excursions for one in (step(found, self._group), transient(found, self._group))]
+        said += self._passes.follow(*self._excursions.made, rows)
         if not self._group.primary:
             return said
         if not len(ticks):
@@ -41,6 +45,7 @@ class GroupStages:
         """The state of the stages, by name."""
         stages: dict[str, Arrays] = {
             "excursions": self._excursions.arrays,
+            "passes": self._passes.arrays,
             "buckets": self._buckets.arrays,
             "commencement": self._commencement.arrays,
             "disturbance": self._disturbance.arrays,
