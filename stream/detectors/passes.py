@@ -10,8 +10,8 @@ from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, roun
 from stream.events import Figure, Kind, Severity
 from stream.kernels import passes
 
-WARNING_NT, WARNING_ENERGY = 5.0, 1000.0
-"""A smaller pass is worth knowing and no more; and so is one that barely stands out."""
+WARNING_NT, WARNING_ENERGY, WARNING_RISE = 5.0, 1000.0, 0.5
+"""A smaller pass is worth knowing and no more; so is one that barely stands out, or does not clearly come back."""
 FIRST_QUANTILE = 30.0
 _FUNCTIONS, _STEPS = passes.functions(), passes.steps()
 
@@ -29,6 +29,7 @@ class WeakPass:
     steplike: float
     threshold: float
     amplitude: float
+    rise: float
     half_time_s: float
     by_axis: tuple[float, ...]
 
@@ -85,20 +86,22 @@ class Passes:
 
     def _pass(self, i: int) -> WeakPass:
         start, peak, end, row = self._whens[i].tolist()
-        energy, share, steplike, threshold, amplitude, half_time_s, *by_axis = self._figures[i].tolist()
+        energy, share, steplike, threshold, amplitude, rise, half_time_s, *by_axis = self._figures[i].tolist()
         return WeakPass(
-            start, peak, end, row, energy, share, steplike, threshold, amplitude, half_time_s, tuple(by_axis)
+            start, peak, end, row, energy, share, steplike, threshold, amplitude, rise, half_time_s, tuple(by_axis)
         )
 
 
 def weak_transient(found: WeakPass, group: Group, rows: Rows) -> Telling:
     """A pass as it is told."""
-    loud = (not group.is_field or found.amplitude >= WARNING_NT) and found.energy >= WARNING_ENERGY
+    large = not group.is_field or found.amplitude >= WARNING_NT
+    clear = found.energy >= WARNING_ENERGY and found.rise <= WARNING_RISE * found.amplitude
     largest = max(abs(size) for size in found.by_axis)
     by_axis = list(zip(group.names, found.by_axis, strict=True))
     evidence: dict[str, Figure] = {f"deviation_{name}_{group.unit}": rounded(size, 4) for name, size in by_axis}
     evidence |= {
         "duration_s": round((found.end_ns - found.start_ns) / 1e9, 3),
+        f"level_after_less_before_{group.unit}": rounded(found.rise),
         "closest_approach_over_speed_s": round(found.half_time_s, 3),
         "energy_in_usual_ones": rounded(found.energy),
         "threshold_energy": rounded(found.threshold),
@@ -107,7 +110,7 @@ def weak_transient(found: WeakPass, group: Group, rows: Rows) -> Telling:
     }
     return Telling(
         kind=Kind.TRANSIENT,
-        severity=Severity.WARNING if loud else Severity.INFO,
+        severity=Severity.WARNING if large and clear else Severity.INFO,
         start_ns=found.start_ns,
         peak_ns=found.peak_ns,
         end_ns=found.end_ns,

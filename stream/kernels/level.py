@@ -38,7 +38,7 @@ from stream.kernels.level_layout import (
     TICKS,
     UNKNOWN,
 )
-from stream.kernels.ticks import FRESH, LENGTH_NS, ROW, TIME_NS
+from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 SETTLED_NS = 1_500_000_000
 """The newest level is the mean over so long, or over FEWEST ticks where that is more."""
@@ -230,6 +230,7 @@ def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its 
         if whens[i, LENGTH_NS] != length:
             length = whens[i, LENGTH_NS]
             width = min(max((SETTLED_NS + length - 1) // length, FEWEST), MOST)
+        whens[i, MOVED] = ints[MOVING]
         seen = ints[TICKS]
         ints[TICKS] = seen + 1
         ints[TICK_NS] = length

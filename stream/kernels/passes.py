@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel
-from stream.kernels.ticks import FRESH, LENGTH_NS, ROW, TIME_NS
+from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 WINDOW, EDGE = 16, 3
 """Cells in a window, and those at each end in which the field should be at rest."""
@@ -23,8 +23,10 @@ FUNCTIONS = 3
 SCALES = 5
 SHORTEST_CELL_NS = 350_000_000
 LONGEST_CELL_NS = 8_100_000_000
-WAIT = 4
-"""Cells without a larger energy, at any length, after which a pass is told."""
+WAIT = 6
+"""Cells without a larger energy, at any length, after which a pass is told: a longer window may still fit better."""
+MOST_PATIENT_NS = 60_000_000_000
+"""While the level stage follows an excursion it has the word, but not for longer than this."""
 KNOWN = 60
 """Windows needed at a length before anything is noticed."""
 STEADY = 1.0 / 300.0
@@ -39,6 +41,8 @@ CLEAR = 4.0
 """What is so many times above that energy says nothing of the noise, and nothing is learnt from it."""
 STEPLIKE = 0.88
 """A step explains more than this part of what the three functions do; a pass, at most three quarters."""
+COMES_BACK = 2.0
+"""The ends of a pass's window are at most so many heights of the pass apart: a ramp between two levels is more."""
 SHARE = 0.5
 """Least part of a window's energy, level and slope apart, that the functions explain."""
 
@@ -52,9 +56,9 @@ CANDIDATE_INTS = 6
 """Of the best window so far: its length's number (-1: none), when its pass begins and ends, when it is told, its peak;
 and until when nothing new begins."""
 QUANTILE, HIGHEST, SINGLES_OF_SCALE = 0, 1, 2
-C_ENERGY, C_SHARE, C_STEP, C_THRESHOLD, C_AMPLITUDE, C_SECONDS = range(6)
-CANDIDATE_FIGURES = 6
-WHENS, FIGURES = 4, 6
+C_ENERGY, C_SHARE, C_STEP, C_THRESHOLD, C_AMPLITUDE, C_RISE, C_SECONDS = range(7)
+CANDIDATE_FIGURES = 7
+WHENS, FIGURES = 4, 7
 """A finding's integers: start_ns, peak_ns, end_ns, row; its figures: the candidate's, then each axis's deviation."""
 
 
@@ -106,7 +110,7 @@ def shares(
 
 @kernel
 def largest_deviation(ring: NDArray[np.float64], seen: int, by_axis: NDArray[np.float64]) -> tuple[float, int]:
-    """Height of a window's middle over the line between its ends, which cell has it, and by axis there."""
+    """Height of a window's middle over the line between its ends, and which cell has it; sets by_axis to it."""
     largest, at = -1.0, 0
     for i in range(EDGE, WINDOW - EDGE):
         total = 0.0
@@ -117,6 +121,18 @@ def largest_deviation(ring: NDArray[np.float64], seen: int, by_axis: NDArray[np.
     for axis in range(ring.shape[1]):
         by_axis[axis] = over_line(ring, seen, axis, at)
     return math.sqrt(largest), at
+
+
+@kernel
+def rise_of(ring: NDArray[np.float64], seen: int) -> float:
+    """How far a window's end lies from its beginning."""
+    total = 0.0
+    for axis in range(ring.shape[1]):
+        rise = 0.0
+        for j in range(EDGE):
+            rise += (ring[(seen + WINDOW - 1 - j) % WINDOW, axis] - ring[(seen + j) % WINDOW, axis]) / EDGE
+        total += rise * rise
+    return math.sqrt(total)
 
 
 @kernel
@@ -193,6 +209,7 @@ def look(
     best[C_PEAK] = now - (WINDOW - 1 - at) * cell_ns
     best_figures[C_ENERGY], best_figures[C_SHARE], best_figures[C_STEP] = energy, share, steplike
     best_figures[C_THRESHOLD], best_figures[C_AMPLITUDE] = threshold, amplitude
+    best_figures[C_RISE] = rise_of(ring, seen)
     best_figures[C_SECONDS] = HALF_WIDTH * cell_ns / 1e9
 
 
@@ -208,7 +225,8 @@ def tell_best(
     """The best window has stood for long enough: write it if it is a pass; returns the new number of findings."""
     best[C_LENGTH] = -1
     best[BLOCKED] = best[C_END]
-    if best_figures[C_STEP] >= STEPLIKE or best_figures[C_SHARE] < SHARE:
+    back = best_figures[C_RISE] <= COMES_BACK * best_figures[C_AMPLITUDE]
+    if best_figures[C_STEP] >= STEPLIKE or best_figures[C_SHARE] < SHARE or not back:
         return found
     whens[found, 0], whens[found, 1], whens[found, 2] = best[C_START], best[C_PEAK], best[C_END]
     whens[found, 3] = row
@@ -243,7 +261,7 @@ def follow_passes(
     whens: NDArray[np.int64],
     figures: NDArray[np.float64],
 ) -> int:
-    """Passes among ticks [n, axes] of tick_whens [n, 4] (see `ticks`); returns how many were found, at most n.
+    """Passes among ticks [n, axes] of tick_whens [n, WHENS] (see `ticks`); returns how many were found, at most n.
 
     An axis without a value keeps its last one. State: ints [INTS]; singles [SCALES, 2]; sums [SCALES, axes] of open
     cells; newest [axes]; rings [SCALES, WINDOW, axes]; usual [SCALES, axes, FUNCTIONS]; best [CANDIDATE_INTS];
@@ -265,7 +283,8 @@ def follow_passes(
         if ints[PARTS] < in_cell:
             continue
         ints[PARTS] = 0
-        if best[C_LENGTH] >= 0 and now >= best[C_TELL]:
+        patient = tick_whens[t, MOVED] and now < best[C_TELL] + MOST_PATIENT_NS
+        if best[C_LENGTH] >= 0 and now >= best[C_TELL] and not patient:
             found = tell_best(tick_whens[t, ROW], best, best_figures, found, whens, figures)
         share = 1.0 / in_cell
         for scale in range(SCALES):

@@ -15,9 +15,10 @@ INTS = 2
 SUM, NUMBER = range(2)
 """Rows of the figures [FIGURE_ROWS, axes]: sum and number of the values of the open tick."""
 FIGURE_ROWS = 2
-TIME_NS, ROW, LENGTH_NS, FRESH = range(4)
-WHENS = 4
-"""A tick's integers: its time, the row that closed it, its length in ns, whether the stream was broken before it."""
+TIME_NS, ROW, LENGTH_NS, FRESH, MOVED = range(5)
+WHENS = 5
+"""A tick's integers: its time, the row that closed it, its length in ns, whether the stream was broken before it; and,
+set by the stage that follows the level, whether the field had left it by then."""
 
 
 @kernel
