@@ -45,7 +45,7 @@ class Passes:
         self._singles[:, passes.QUANTILE] = FIRST_QUANTILE
         self._sums = np.zeros((passes.SCALES, axes))
         self._newest = np.zeros(axes)
-        self._rings = np.zeros((passes.SCALES, passes.WINDOW, axes))
+        self._rings = np.zeros((passes.SCALES, axes, 2 * passes.WINDOW))
         self._usual = np.zeros((passes.SCALES, axes, passes.FUNCTIONS))
         self._best = np.zeros(passes.CANDIDATE_INTS, np.int64)
         self._best[passes.C_LENGTH] = -1

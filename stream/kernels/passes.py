@@ -80,18 +80,17 @@ def steps() -> NDArray[np.float64]:
 
 @kernel
 def shares(
-    ring: NDArray[np.float64], seen: int, fitted: float, basis: NDArray[np.float64], step_rows: NDArray[np.float64]
+    window: NDArray[np.float64], fitted: float, basis: NDArray[np.float64], step_rows: NDArray[np.float64]
 ) -> tuple[float, float]:
     """What the functions explain of a window's energy, and what the best step explains of what they do.
 
-    ring: [WINDOW, axes], its newest cell at (seen - 1) % WINDOW; fitted: energy in the functions, in squared units.
+    window: [axes, WINDOW]; fitted: energy in the functions, in squared units.
     """
     whole = 0.0
-    for axis in range(ring.shape[1]):
-        origin = ring[seen % WINDOW, axis]
+    for axis in range(len(window)):
         level, slope = 0.0, 0.0
         for i in range(WINDOW):
-            value = ring[(seen + i) % WINDOW, axis] - origin
+            value = window[axis, i] - window[axis, 0]
             whole += value * value
             level += value * basis[0, i]
             slope += value * basis[1, i]
@@ -99,50 +98,50 @@ def shares(
     best = 0.0
     for place in range(len(step_rows)):
         energy = 0.0
-        for axis in range(ring.shape[1]):
+        for axis in range(len(window)):
             projected = 0.0
             for i in range(WINDOW):
-                projected += ring[(seen + i) % WINDOW, axis] * step_rows[place, i]
+                projected += window[axis, i] * step_rows[place, i]
             energy += projected * projected
         best = max(best, energy)
     return fitted / max(whole, 1e-12), best / max(fitted, 1e-12)
 
 
 @kernel
-def largest_deviation(ring: NDArray[np.float64], seen: int, by_axis: NDArray[np.float64]) -> tuple[float, int]:
+def largest_deviation(window: NDArray[np.float64], by_axis: NDArray[np.float64]) -> tuple[float, int]:
     """Height of a window's middle over the line between its ends, and which cell has it; sets by_axis to it."""
     largest, at = -1.0, 0
     for i in range(EDGE, WINDOW - EDGE):
         total = 0.0
-        for axis in range(ring.shape[1]):
-            total += over_line(ring, seen, axis, i) ** 2
+        for axis in range(len(window)):
+            total += over_line(window, axis, i) ** 2
         if total > largest:
             largest, at = total, i
-    for axis in range(ring.shape[1]):
-        by_axis[axis] = over_line(ring, seen, axis, at)
+    for axis in range(len(window)):
+        by_axis[axis] = over_line(window, axis, at)
     return math.sqrt(largest), at
 
 
 @kernel
-def rise_of(ring: NDArray[np.float64], seen: int) -> float:
+def rise_of(window: NDArray[np.float64]) -> float:
     """How far a window's end lies from its beginning."""
     total = 0.0
-    for axis in range(ring.shape[1]):
+    for axis in range(len(window)):
         rise = 0.0
         for j in range(EDGE):
-            rise += (ring[(seen + WINDOW - 1 - j) % WINDOW, axis] - ring[(seen + j) % WINDOW, axis]) / EDGE
+            rise += (window[axis, WINDOW - 1 - j] - window[axis, j]) / EDGE
         total += rise * rise
     return math.sqrt(total)
 
 
 @kernel
-def over_line(ring: NDArray[np.float64], seen: int, axis: int, i: int) -> float:
+def over_line(window: NDArray[np.float64], axis: int, i: int) -> float:
     """How far cell `i` of a window lies from the line between the means of its first and its last cells."""
     before, after = 0.0, 0.0
     for j in range(EDGE):
-        before += ring[(seen + j) % WINDOW, axis] / EDGE
-        after += ring[(seen + WINDOW - 1 - j) % WINDOW, axis] / EDGE
-    return float(ring[(seen + i) % WINDOW, axis] - before - (after - before) * (i - 1) / (WINDOW - EDGE))
+        before += window[axis, j] / EDGE
+        after += window[axis, WINDOW - 1 - j] / EDGE
+    return float(window[axis, i] - before - (after - before) * (i - 1) / (WINDOW - EDGE))
 
 
 @kernel
@@ -167,7 +166,7 @@ def look(
     now: int,
     cell_ns: int,
     scale: int,
-    ring: NDArray[np.float64],
+    window: NDArray[np.float64],
     usual: NDArray[np.float64],
     ints: NDArray[np.int64],
     singles: NDArray[np.float64],
@@ -176,17 +175,19 @@ def look(
     basis: NDArray[np.float64],
     step_rows: NDArray[np.float64],
 ) -> None:
-    """Judge the newest window of a length; a larger energy than the best so far takes its place."""
-    seen = ints[FIRST_SEEN + 3 * scale + RINGS]
+    """Judge the newest window [axes, WINDOW] of a length; a larger energy than the best so far takes its place."""
     windows = ints[FIRST_SEEN + 3 * scale + WINDOWS]
     ints[FIRST_SEEN + 3 * scale + WINDOWS] = windows + 1
     energy, fitted = 0.0, 0.0
     weight = STEADY if windows >= 300 else 1.0 / (windows + 1)
-    for axis in range(ring.shape[1]):
-        for f in range(FUNCTIONS):
-            projected = 0.0
-            for i in range(WINDOW):
-                projected += ring[(seen + i) % WINDOW, axis] * basis[2 + f, i]
+    for axis in range(len(window)):
+        even, odd, broad = 0.0, 0.0, 0.0
+        for i in range(WINDOW):
+            value = window[axis, i] - window[axis, 0]
+            even += value * basis[2, i]
+            odd += value * basis[3, i]
+            broad += value * basis[4, i]
+        for f, projected in enumerate((even, odd, broad)):
             power, mean = projected * projected, usual[axis, f]
             fitted += power
             if windows > 0:
@@ -204,12 +205,12 @@ def look(
         return
     best[C_LENGTH] = scale
     best[C_START], best[C_END], best[C_TELL] = begins, now - EDGE * cell_ns, now + WAIT * cell_ns
-    share, steplike = shares(ring, seen, fitted, basis, step_rows)
-    amplitude, at = largest_deviation(ring, seen, best_figures[CANDIDATE_FIGURES:])
+    share, steplike = shares(window, fitted, basis, step_rows)
+    amplitude, at = largest_deviation(window, best_figures[CANDIDATE_FIGURES:])
     best[C_PEAK] = now - (WINDOW - 1 - at) * cell_ns
     best_figures[C_ENERGY], best_figures[C_SHARE], best_figures[C_STEP] = energy, share, steplike
     best_figures[C_THRESHOLD], best_figures[C_AMPLITUDE] = threshold, amplitude
-    best_figures[C_RISE] = rise_of(ring, seen)
+    best_figures[C_RISE] = rise_of(window)
     best_figures[C_SECONDS] = HALF_WIDTH * cell_ns / 1e9
 
 
@@ -264,7 +265,7 @@ def follow_passes(
     """Passes among ticks [n, axes] of tick_whens [n, WHENS] (see `ticks`); returns how many were found, at most n.
 
     An axis without a value keeps its last one. State: ints [INTS]; singles [SCALES, 2]; sums [SCALES, axes] of open
-    cells; newest [axes]; rings [SCALES, WINDOW, axes]; usual [SCALES, axes, FUNCTIONS]; best [CANDIDATE_INTS];
+    cells; newest [axes]; rings [SCALES, axes, 2 WINDOW]; usual [SCALES, axes, FUNCTIONS]; best [CANDIDATE_INTS];
     best_figures [CANDIDATE_FIGURES + axes].
     """
     axes, found = ticks.shape[1], 0
@@ -294,15 +295,17 @@ def follow_passes(
             for axis in range(axes):
                 value = sums[scale, axis] * share
                 sums[scale, axis] = 0.0
-                rings[scale, seen % WINDOW, axis] = value
+                # Twice, so that every window stands in one piece.
+                rings[scale, axis, seen & (WINDOW - 1)] = value
+                rings[scale, axis, (seen & (WINDOW - 1)) + WINDOW] = value
                 if scale + 1 < SCALES:
                     sums[scale + 1, axis] += value
             seen += 1
             ints[FIRST_SEEN + 3 * scale + RINGS] = seen
             if seen >= WINDOW:
-                look(
-                    now, cell_ns, scale, rings[scale], usual[scale], ints, singles, best, best_figures, basis, step_rows
-                )
+                first = seen & (WINDOW - 1)
+                window = rings[scale, :, first : first + WINDOW]
+                look(now, cell_ns, scale, window, usual[scale], ints, singles, best, best_figures, basis, step_rows)
             if seen % 2:
                 break
             share = 0.5
