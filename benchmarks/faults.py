@@ -10,16 +10,19 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.injection import Injector, Put, Series, fill, series
+from benchmarks.injection import SPIKE, Injector, Put, Series, fill, series
 from firmware_sim.sensor import SimulatedSensor
 from firmware_sim.settings import SimSettings
 from stream.block import Channel, Samples
 from stream.events import Event, Kind, Severity
+from stream.flags import Flag
 from stream.formats import read
 from stream.instant import SECOND_NS
 from stream.pipeline import Pipeline, warm_up
@@ -82,16 +85,26 @@ def injected(into: Series, seed: int) -> Injector:
     return injector
 
 
-def events_of(samples: Samples) -> tuple[dict[str, Event], dict[str, int]]:
-    """The last word on each event, and when each was certain for the first time, by id."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the pipeline said: the last word on each event, when each was certain first, and the times of spikes."""
+
+    last: dict[str, Event]
+    first_ns: dict[str, int]
+    spikes_ns: NDArray[np.int64]
+
+
+def heard(samples: Samples) -> Heard:
+    """Everything that the pipeline says of a series."""
     pipeline = Pipeline("faults", "mag", samples.channels)
+    parts = [pipeline.feed(samples), pipeline.flush()]
     last: dict[str, Event] = {}
     first: dict[str, int] = {}
-    for released in (pipeline.feed(samples), pipeline.flush()):
-        for event in released.events:
-            last[event.id] = event
-            first.setdefault(event.id, event.detected_at)
-    return last, first
+    for event in (event for part in parts for event in part.events):
+        last[event.id] = event
+        first.setdefault(event.id, event.detected_at)
+    whole = Samples.joined([part.samples for part in parts])
+    return Heard(last, first, whole.times_ns[(whole.flags & np.uint16(Flag.SPIKE)) != 0])
 
 
 def lies_upon(event: Event, put: Put, slack_ns: int) -> bool:
@@ -101,7 +114,8 @@ def lies_upon(event: Event, put: Put, slack_ns: int) -> bool:
 
 def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Counter[str]]:
     """What became of each thing; and the spurious events by kind and severity."""
-    last, first = events_of(injector.result())
+    said = heard(injector.result())
+    last, first = said.last, said.first_ns
     slack_ns = round(max(SLACK_S, 3.0 * into.interval_s) * SECOND_NS)
     used: set[str] = set()
     rows = []
@@ -109,6 +123,9 @@ def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Co
         upon = [event for event in last.values() if lies_upon(event, put, slack_ns)]
         used.update(event.id for event in upon)
         right = [event for event in upon if event.kind == put.kind]
+        if put.kind == SPIKE:
+            rows.append(spike_row(put, said))
+            continue
         allowed_ns = put.end_ns - put.start_ns
         if put.kind == Kind.STEP:
             allowed_ns = round(max(IN_TIME_S, 15.0 * into.interval_s) * SECOND_NS)
@@ -116,6 +133,7 @@ def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Co
             {
                 "kind": str(put.kind),
                 "snr_db": put.snr_db,
+                "amplitude_nt": put.amplitude_nt,
                 "seconds": (put.end_ns - put.start_ns) / SECOND_NS,
                 "found": bool(right),
                 "in_time": any(first[event.id] <= put.end_ns + allowed_ns + slack_ns for event in right),
@@ -124,6 +142,14 @@ def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Co
         )
     spurious = Counter(f"{e.kind} {e.severity}" for e in last.values() if e.id not in used)
     return rows, spurious
+
+
+def spike_row(put: Put, said: Heard) -> dict[str, object]:
+    """A spike is found when all its samples are flagged."""
+    flagged = int(((said.spikes_ns >= put.start_ns) & (said.spikes_ns <= put.end_ns)).sum())
+    found = flagged == put.last - put.first + 1
+    size = {"kind": SPIKE, "snr_db": put.snr_db, "amplitude_nt": put.amplitude_nt, "seconds": 0.0}
+    return size | {"found": found, "in_time": found, "as": SPIKE if found else None}
 
 
 def table(rows: list[dict[str, object]]) -> list[dict[str, object]]:
