@@ -8,9 +8,9 @@ import logging
 import signal
 import sys
 import tomllib
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 from tqdm import tqdm
@@ -19,6 +19,10 @@ from stream.errors import MagwatchError, SettingsError
 from stream.flags import Flag
 from stream.settings_file import load
 from stream.transport.broker import BrokerSettings
+
+if TYPE_CHECKING:
+    from edge.settings import SensorSettings, SimulatedSource
+    from stream.block import Samples
 
 Result = TypeVar("Result")
 
@@ -67,7 +71,11 @@ def edge(options: argparse.Namespace) -> int:
     from edge.agent import Agent
     from edge.settings import AgentSettings
     from edge.sources import opener
-    from magwatch_sim import simulated
+
+    def simulated(sensor: "SensorSettings", source: "SimulatedSource") -> "AsyncGenerator[Samples]":
+        from magwatch_sim import simulated as open_simulated  # 70 MB that a real sensor has no use for
+
+        return open_simulated(sensor, source)
 
     stations = [load(path, AgentSettings) for path in options.config]
 
