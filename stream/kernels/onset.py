@@ -27,18 +27,18 @@ GATE_NT = 5.0
 LASTS = 0.5
 """Of the rise so much must be left when it is judged."""
 BEGINS = 0.2
-"""It begins where it has come less than so much of its way."""
+"""It begins where it has come less than so much of its way, and rises still when a minute brought more than that."""
 AT_ONCE = 0.9
 """Where buckets are minutes, a rise of which so much comes from one to the next is taken for a step."""
 TORN = 1.3
-"""Where the buckets that a figure is taken from lie farther apart than so many times what they should, there was a gap."""
+"""Where the buckets of a figure lie farther apart than so many times what they should, there was a gap."""
 LONGEST_MIN, LONG_MIN, MIDDLE_MIN, SHORT_MIN = 480, 180, 60, 30
 """How far back the features look."""
 FADES = 1.0 - 1.0 / 180.0
 """What the field did a minute earlier counts so much less: a memory of three hours."""
 YOUNG_MIN = 30
 """With less of a past than this, it counts as no calmer than the floors of youth."""
-FLOOR_NT, YOUNG_CHANGE_NT, YOUNG_SPREAD_NT, YOUNG_FALL_NT = 0.5, 3.0, 3.0, 5.0
+FLOOR_NT, YOUNG_CHANGE_NT, YOUNG_SPREAD_NT, YOUNG_FALL_NT = 0.5, 2.0, 2.0, 3.0
 """Whatever is smaller counts as so large: half the resolution of the index that the weights were fitted on."""
 FALL_FLOOR_NT = 1.0
 MEAN_SIZE, LARGEST_OF_60, LARGEST_OF_180 = 0.8, 2.4, 2.75
@@ -49,11 +49,11 @@ ABOVE_NOISE = 10.0
 KNOWN, FIRST_NS, KNOWN_MINUTES, LAST_MINUTE_NS, TOLD_NS, WARNED_NS, FIRST_TIME = range(7)
 FIRST_MINUTE = FIRST_TIME + RING
 INTS = FIRST_MINUTE + MINUTES
-"""Integers: buckets so far and the time of the first, minutes so far and the time of the last, the onsets last told at all and with a warning; then
-the times of the buckets and of the minutes."""
+"""Integers: buckets so far and the time of the first, minutes so far and the time of the last, the onsets last told at
+all and with a warning; then the times of the buckets and of the minutes."""
 VALUE_ROW, SMOOTH_ROW, MINUTE_ROW = 0, RING, 2 * RING
 FIGURE_ROWS = 2 * RING + MINUTES
-"""Rings of the figures [FIGURE_ROWS, axes]: buckets; means of the minute that ends with each; one such mean a minute."""
+"""Rings of the figures [FIGURE_ROWS, axes]: buckets; means of the minute that each ends; one such mean a minute."""
 RISES = 2
 """Per bucket [RING, RISES]: the rise within three minutes after it, and its sharpness."""
 STEEPEST, HEIGHT, SPREAD, USUAL, FALL_1_H, FALL_3_H = range(6)
@@ -167,19 +167,16 @@ def is_onset(ints: NDArray[np.int64], rises: NDArray[np.float64], number: int, n
     sharpness, then = rises[number % RING, 1], ints[FIRST_TIME + number % RING]
     if rises[number % RING, 0] < GATE_NT or number < FEWEST or then - ints[FIRST_NS] < FEWEST_NS:
         return False
+    near_ns = APART_MIN * MINUTE_NS + SLACK_NS
     other = number - 1
-    while (
-        other >= 0
-        and other > ints[KNOWN] - RING
-        and then - ints[FIRST_TIME + other % RING] < APART_MIN * MINUTE_NS + SLACK_NS
-    ):
+    while other >= 0 and other > ints[KNOWN] - RING and then - ints[FIRST_TIME + other % RING] < near_ns:
         if rises[other % RING, 1] >= sharpness:
             return False
         other -= 1
+    sharpest = True
     for later in range(number + 1, newest + 1):
-        if rises[later % RING, 1] > sharpness:
-            return False
-    return True
+        sharpest = sharpest and rises[later % RING, 1] <= sharpness
+    return sharpest
 
 
 @kernel
@@ -274,12 +271,13 @@ def weigh(
     while size(figures, use, signed, onset, SMOOTH_ROW + rising % RING) < BEGINS * peak:
         begins = ints[FIRST_TIME + rising % RING]
         rising += 1
-    before = onset
+    before, gained = onset, 0.0
     for minute in range(1, AGE_MIN + 1):
         if then + minute * MINUTE_NS > now + SLACK_NS:
             break
         later = SMOOTH_ROW + bucket_before(ints, then + minute * MINUTE_NS) % RING
-        steepest = max(steepest, size(figures, use, signed, before, later))
+        gained = size(figures, use, signed, before, later)
+        steepest = max(steepest, gained)
         before = later
     held = size(figures, use, signed, onset, SMOOTH_ROW + newest % RING)
     noise = look_back(ints, figures, direction, then, features)
@@ -289,15 +287,12 @@ def weigh(
         logit += weights[i] * math.log(max(features[i], FLOOR_NT))
     probability = 1.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
     by_minutes = ints[FIRST_TIME + (number + 1) % RING] - then >= MINUTE_NS - SLACK_NS
-    if held < LASTS * peak or peak < ABOVE_NOISE * noise or (by_minutes and steepest >= AT_ONCE * peak):
+    rises_still = now - then < AGE_MIN * MINUTE_NS - SLACK_NS and gained > BEGINS * peak
+    if rises_still or held < LASTS * peak or peak < ABOVE_NOISE * noise or (by_minutes and steepest >= AT_ONCE * peak):
         probability = 0.0
     whens[0], whens[1], whens[2], whens[3] = begins, peak_ns, now, row
-    results[PEAK], results[HELD], results[PROBABILITY], results[RISE_S] = (
-        peak,
-        held,
-        probability,
-        (peak_ns - begins) / 1e9,
-    )
+    results[PEAK], results[HELD] = peak, held
+    results[PROBABILITY], results[RISE_S] = probability, (peak_ns - begins) / 1e9
     for axis in range(axes):
         results[RESULTS + axis] = change(figures, onset, SMOOTH_ROW + newest % RING, axis)
     return probability

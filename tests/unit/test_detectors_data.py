@@ -89,7 +89,10 @@ def test_the_storm_of_may_2024_is_a_severe_disturbance_and_its_spikes_are_flagge
     assert storm.kind is Kind.DISTURBANCE
     assert storm.evidence["level"] == "severe"
     assert abs(storm.start - parse_iso("2024-05-10T17:06:00Z")) <= 600 * SECOND
-    assert len(clear(events)) <= 2
+    (onset,) = [event for event in clear(events) if event.kind is Kind.COMMENCEMENT]
+    assert abs(onset.start - parse_iso("2024-05-10T17:05:30Z")) <= 90 * SECOND
+    assert onset.detected_at <= onset.start + 360 * SECOND
+    assert len(clear(events)) <= 3
     assert 500 <= ((flags & Flag.SPIKE) > 0).sum() <= 1000
 
 
