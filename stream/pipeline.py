@@ -14,8 +14,10 @@ from stream.detectors.base import Arrays, Rows, Telling
 from stream.detectors.breaks import Breaks
 from stream.detectors.chronicle import Chronicle
 from stream.detectors.clock_step import clock_step
+from stream.detectors.consistency import Consistency, compared
 from stream.detectors.gap import gap
 from stream.detectors.group import GroupStages
+from stream.detectors.noisy import Noisy
 from stream.detectors.rarity import Rarity
 from stream.detectors.runs import Runs
 from stream.detectors.saturated import saturated
@@ -53,12 +55,15 @@ class Pipeline:
         self, station: str, sensor: str, channels: tuple[Channel, ...], settings: PipelineSettings = DEFAULTS
     ) -> None:
         self._channels = channels
-        plan = judged(channels)
+        self._plan = plan = judged(channels)
         self._axes = axes = len(plan.axes)
         self._despiker = Despiker(plan.columns, settings.spike_sigma)
         self._scale = Scale(plan, settings.usual_h_nt, settings.largest_field_nt)
         self._breaks = Breaks(settings.silent_after_s, CAPACITY)
         self._runs = Runs(tuple(axis.name for axis in plan.axes), CAPACITY)
+        self._noisy = Noisy(plan, self._scale.per_count, CAPACITY)
+        pair = compared(plan)
+        self._consistency = Consistency(plan, pair, CAPACITY) if pair else None
         self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
         self._rarity = Rarity(axes)
         self._chronicle = Chronicle(station, sensor)
@@ -74,6 +79,11 @@ class Pipeline:
     def delay_samples(self) -> int:
         """A sample is let go when so many later ones have come: a constant."""
         return DELAY_SAMPLES
+
+    @property
+    def noise(self) -> dict[str, float]:
+        """The newest noise of each judged axis: 1 sigma of a sample, in the unit judged in; 0 while not known."""
+        return dict(zip((axis.name for axis in self._plan.axes), self._noisy.sigma().tolist(), strict=True))
 
     def feed(self, samples: Samples) -> Released:
         """Takes the next samples, lets go those that are `delay_samples` old."""
@@ -99,9 +109,13 @@ class Pipeline:
             rows = self._scale.rows(
                 held.times_ns[these], known_ns, held.counts[these], held.spike[these], held.flags[these]
             )
-            said = [(one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows))]
+            said = [
+                (one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows), *self._noisy.follow(rows))
+            ]
             for number, group in enumerate(self._groups):
                 said += [(one, number) for one in group.follow(rows)]
+            if self._consistency:
+                said += [(one, WHOLE_SENSOR) for one in self._consistency.follow(rows)]
             held.scores[these] = self._rarity.scores(rows.counts)
             events = self._told(said)
         final = len(held) if ended else max(len(held) - DELAY_SAMPLES, 0)
@@ -131,8 +145,11 @@ class Pipeline:
             "scale": self._scale.arrays,
             "breaks": self._breaks.arrays,
             "runs": self._runs.arrays,
+            "noisy": self._noisy.arrays,
             "rarity": self._rarity.arrays,
         } | {f"group{number}": group.arrays() for number, group in enumerate(self._groups)}
+        if self._consistency:
+            stages["consistency"] = self._consistency.arrays
         return {f"{stage}.{name}": array for stage, arrays in stages.items() for name, array in arrays.items()}
 
     def save(self) -> bytes:

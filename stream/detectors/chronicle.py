@@ -10,6 +10,7 @@ from stream.instant import SECOND_NS
 EXPLAINED_BY: dict[Kind, tuple[Kind, ...]] = {
     Kind.STEP: (Kind.SATURATED, Kind.STUCK),
     Kind.TRANSIENT: (Kind.SATURATED, Kind.STUCK, Kind.STEP),
+    Kind.UNUSUAL: (Kind.SATURATED, Kind.STUCK, Kind.STEP, Kind.TRANSIENT),
     Kind.COMMENCEMENT: (Kind.SATURATED,),
     Kind.DISTURBANCE: (Kind.SATURATED,),
 }

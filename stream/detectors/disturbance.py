@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
+from stream.detectors.baseline import Minutes
 from stream.events import Kind, Severity
 from stream.kernels import activity
 from stream.kernels.level_layout import PENDING
@@ -28,11 +29,15 @@ class Disturbance:
         self._found = np.zeros((capacity + PENDING, activity.RESULTS))
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures, "worst": self._worst}
 
-    def follow(self, whens: NDArray[np.int64], values: NDArray[np.float64], rows: Rows) -> list[Telling]:
-        """Takes the buckets that these rows closed; returns what is to be told."""
+    def follow(
+        self, whens: NDArray[np.int64], values: NDArray[np.float64], minutes: Minutes, rows: Rows
+    ) -> list[Telling]:
+        """Takes the buckets and the minutes that these rows closed; returns what is to be told."""
         found = activity.follow_activity(
             whens,
             values,
+            minutes.whens,
+            minutes.expected,
             self._limits,
             RATE_PART,
             self._ints,

@@ -1,8 +1,10 @@
-"""What is judged on one group of axes: level > step, transient > passes > buckets > commencement, disturbance."""
+"""What is judged on one group of axes, in order: level > step, transient > passes > baseline, buckets > commencement,
+disturbance."""
 
 import numpy as np
 
 from stream.detectors.base import Arrays, Group, Rows, Telling
+from stream.detectors.baseline import Baseline
 from stream.detectors.buckets import Buckets
 from stream.detectors.commencement import Commencement
 from stream.detectors.disturbance import Disturbance
@@ -20,6 +22,7 @@ class GroupStages:
         self._excursions = Excursions(group, capacity)
         self._passes = Passes(group, capacity)
         self._buckets = Buckets(group, capacity)
+        self._baseline = Baseline(group, capacity)
         self._commencement = Commencement(group, capacity)
         self._disturbance = Disturbance(group, activity_levels_nt, capacity)
 
@@ -35,10 +38,12 @@ class GroupStages:
             return said
         if not len(ticks):
             return said
+        minutes = self._baseline.follow(tick_whens, ticks)
         whens, buckets = self._buckets.follow(tick_whens, ticks)
         if len(whens):
             said += self._commencement.follow(whens, buckets, rows)
-            said += self._disturbance.follow(whens, buckets, rows)
+        if len(whens) or len(minutes.whens):
+            said += self._disturbance.follow(whens, buckets, minutes, rows)
         return said
 
     def arrays(self) -> Arrays:
@@ -47,6 +52,7 @@ class GroupStages:
             "excursions": self._excursions.arrays,
             "passes": self._passes.arrays,
             "buckets": self._buckets.arrays,
+            "baseline": self._baseline.arrays,
             "commencement": self._commencement.arrays,
             "disturbance": self._disturbance.arrays,
         }

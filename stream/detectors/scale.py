@@ -24,6 +24,11 @@ class Scale:
         self._first_h_nt = np.zeros(1)
         self.arrays: Arrays = {"first_h_nt": self._first_h_nt}
 
+    def per_count(self) -> NDArray[np.float64]:
+        """What one count of each axis is, in the unit judged in [axes]; 0 of an angle before the first H."""
+        h_nt = float(self._first_h_nt[0]) if self._h >= 0 else self._usual_h_nt
+        return np.where(self._by_h, self._factors * NT_PER_ARCMIN_OF_1_NT * h_nt, self._factors)
+
     def rows(
         self,
         times_ns: NDArray[np.int64],

@@ -16,16 +16,22 @@ BACKED = 3
 LEVELS = 5
 CALM_MINUTES = 30
 
-MINUTE, KNOWN, LEVEL, SINCE_NS, CALM, PEAK_NS, FIRST_TIME = range(7)
-"""Integers: open minute, minutes in the ring, level told (0: none), when it began, minutes below, the worst minute."""
+MINUTE, KNOWN, LEVEL, SINCE_NS, CALM, PEAK_NS, LATEST_NS, BEFORE_NS, FIRST_TIME = range(9)
+"""Integers: open minute, minutes in the ring, level told (0: none), when it began, minutes below, the worst minute, and
+the two newest that the quiet-day curve closed."""
 INTS = FIRST_TIME + MINUTES
 SUM, COUNT, NOISE, FIRST_MINUTE = range(4)
 """Rows of the figures [FIGURE_ROWS, axes]: sum and number of the open minute, the usual change from minute to minute,
-then the ring of minute means."""
+then the rings of minute means and of what the quiet-day curve expected of them, and what it expected of the two
+newest minutes that it closed. NaN where it expects nothing."""
 NOISE_RISES = 1.0 / 1440.0
 NOISE_FALLS = 0.03
 """A minute's part in the usual change: what an instrument's noise makes is seen in the calmest hours."""
-FIGURE_ROWS = FIRST_MINUTE + MINUTES
+FIRST_EXPECTED = FIRST_MINUTE + MINUTES
+LATEST = FIRST_EXPECTED + MINUTES
+BEFORE_LATEST = LATEST + 1
+FIGURE_ROWS = LATEST + 2
+ALL_ROWS = 2**62
 OPEN, RISE, CLOSE = range(3)
 WHENS, RESULTS = 6, 4
 """A finding's integers: phase, start_ns, peak_ns, end_ns, row, axis; its figures: range, rate a minute, level,
@@ -44,46 +50,78 @@ def rank_in(value: float, best: NDArray[np.float64]) -> None:
 
 
 @kernel
+def hour_of_axis(
+    ints: NDArray[np.int64],
+    figures: NDArray[np.float64],
+    now: int,
+    axis: int,
+    less_curve: bool,
+    best: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> int:
+    """Sets out [3]: range of the last hour, third-largest change a minute and the usual one; returns the minutes in it.
+
+    less_curve: of what the quiet-day curve leaves; -1 where that is not known for the whole hour. The range goes from
+    the third-smallest to the third-largest minute. best: scratch, float64 [3, BACKED].
+    """
+    kept = min(ints[KNOWN], MINUTES)
+    highest, lowest, changes = best[0], best[1], best[2]
+    best[:] = -math.inf
+    n, m, total = 0, 0, 0.0
+    for back in range(kept):
+        slot, before = (ints[KNOWN] - 1 - back) % MINUTES, (ints[KNOWN] - 2 - back) % MINUTES
+        value = figures[FIRST_MINUTE + slot, axis]
+        earlier = figures[FIRST_MINUTE + before, axis]
+        age = now - ints[FIRST_TIME + slot]
+        if age < 0 or age > MINUTES * MINUTE_NS or math.isnan(value):
+            continue
+        if less_curve:
+            value -= figures[FIRST_EXPECTED + slot, axis]
+            earlier -= figures[FIRST_EXPECTED + before, axis]
+            if math.isnan(value):
+                return -1
+        n += 1
+        if value > highest[BACKED - 1]:
+            rank_in(value, highest)
+        if -value > lowest[BACKED - 1]:
+            rank_in(-value, lowest)
+        apart = ints[FIRST_TIME + slot] - ints[FIRST_TIME + before]
+        change = abs(value - earlier)
+        if back < kept - 1 and 0 < apart <= 3 * MINUTE_NS and not math.isnan(change):
+            m += 1
+            change = change * MINUTE_NS / max(apart, MINUTE_NS)
+            total += change
+            if change > changes[BACKED - 1]:
+                rank_in(change, changes)
+    if n < FEWEST or m < FEWEST:
+        return -1
+    out[0] = highest[BACKED - 1] + lowest[BACKED - 1]
+    out[1] = changes[BACKED - 1]
+    out[2] = (total - changes.sum()) / (m - BACKED)
+    return n
+
+
+@kernel
 def activity(
     ints: NDArray[np.int64], figures: NDArray[np.float64], now: int, best: NDArray[np.float64]
 ) -> tuple[float, float, int]:
     """Range of the last hour, third-largest change a minute, and the axis with that range; both less their noise.
 
-    best: scratch, float64 [3, BACKED].
+    Where the quiet-day curve is known for the whole hour, what it leaves is taken if that is less: what happens every
+    day is no disturbance, but a curve that was learnt on disturbed days makes none. best: scratch [3, BACKED].
     """
-    kept = min(ints[KNOWN], MINUTES)
     widest, fastest, worst = 0.0, 0.0, 0
-    highest, lowest, changes = best[0], best[1], best[2]
+    whole, less = np.empty(3), np.empty(3)
     for axis in range(figures.shape[1]):
-        best[:] = -math.inf
-        n, m, total = 0, 0, 0.0
-        for back in range(kept):
-            slot, before = (ints[KNOWN] - 1 - back) % MINUTES, (ints[KNOWN] - 2 - back) % MINUTES
-            value = figures[FIRST_MINUTE + slot, axis]
-            age = now - ints[FIRST_TIME + slot]
-            if age < 0 or age > MINUTES * MINUTE_NS or math.isnan(value):
-                continue
-            n += 1
-            if value > highest[BACKED - 1]:
-                rank_in(value, highest)
-            if -value > lowest[BACKED - 1]:
-                rank_in(-value, lowest)
-            apart = ints[FIRST_TIME + slot] - ints[FIRST_TIME + before]
-            change = abs(value - figures[FIRST_MINUTE + before, axis])
-            if back < kept - 1 and 0 < apart <= 3 * MINUTE_NS and not math.isnan(change):
-                m += 1
-                change = change * MINUTE_NS / max(apart, MINUTE_NS)
-                total += change
-                if change > changes[BACKED - 1]:
-                    rank_in(change, changes)
-        if n < FEWEST or m < FEWEST:
+        if hour_of_axis(ints, figures, now, axis, False, best, whole) < 0:
             continue
-        usual = (total - changes.sum()) / (m - BACKED)
         noise = figures[NOISE, axis]
-        part = NOISE_FALLS if usual < noise else NOISE_RISES
-        figures[NOISE, axis] = usual if noise == 0.0 else noise + part * (usual - noise)
-        fastest = max(fastest, changes[BACKED - 1] - 3.0 * figures[NOISE, axis])
-        spread = highest[BACKED - 1] + lowest[BACKED - 1] - 3.0 * figures[NOISE, axis]
+        part = NOISE_FALLS if whole[2] < noise else NOISE_RISES
+        figures[NOISE, axis] = whole[2] if noise == 0.0 else noise + part * (whole[2] - noise)
+        if hour_of_axis(ints, figures, now, axis, True, best, less) > 0:
+            whole[0], whole[1] = min(whole[0], less[0]), min(whole[1], less[1])
+        fastest = max(fastest, whole[1] - 3.0 * figures[NOISE, axis])
+        spread = whole[0] - 3.0 * figures[NOISE, axis]
         if spread > widest:
             widest, worst = spread, axis
     return widest, fastest, worst
@@ -116,6 +154,8 @@ def close_minute(
     for axis in range(figures.shape[1]):
         mean = figures[SUM, axis] / figures[COUNT, axis] if figures[COUNT, axis] > 0.0 else math.nan
         figures[FIRST_MINUTE + slot, axis] = mean
+        expected = figures[BEFORE_LATEST, axis] if ints[BEFORE_NS] == now else math.nan
+        figures[FIRST_EXPECTED + slot, axis] = figures[LATEST, axis] if ints[LATEST_NS] == now else expected
         figures[SUM, axis] = 0.0
         figures[COUNT, axis] = 0.0
     ints[FIRST_TIME + slot] = now
@@ -154,9 +194,30 @@ def close_minute(
 
 
 @kernel
+def take_expected(
+    asked: int,
+    until_row: int,
+    minute_whens: NDArray[np.int64],
+    expected: NDArray[np.float64],
+    ints: NDArray[np.int64],
+    figures: NDArray[np.float64],
+) -> int:
+    """Take over what was expected of the minutes up to a row; returns how many of them were taken so far."""
+    while asked < len(minute_whens) and minute_whens[asked, 1] <= until_row:
+        ints[BEFORE_NS] = ints[LATEST_NS]
+        ints[LATEST_NS] = minute_whens[asked, 0]
+        figures[BEFORE_LATEST] = figures[LATEST]
+        figures[LATEST] = expected[asked]
+        asked += 1
+    return asked
+
+
+@kernel
 def follow_activity(
     bucket_whens: NDArray[np.int64],
     bucket_values: NDArray[np.float64],
+    minute_whens: NDArray[np.int64],
+    expected: NDArray[np.float64],
     limits: NDArray[np.float64],
     rate_part: float,
     ints: NDArray[np.int64],
@@ -167,13 +228,15 @@ def follow_activity(
 ) -> int:
     """Means of minutes out of buckets, judged when the next minute begins; returns the findings, at most one a bucket.
 
-    limits: float64 [4], ranges in nT at which the levels begin; rate_part: a rate of this part of a limit in one
-    minute counts like the limit.
+    minute_whens, expected: as `stream.kernels.baseline` makes them of the same rows; a minute is closed there before it
+    is here. limits: float64 [4], ranges in nT at which the levels begin; rate_part: a rate of this part of a limit in
+    one minute counts like the limit.
     """
-    found = 0
+    found, asked = 0, 0
     for row in range(len(bucket_whens)):
         minute = bucket_whens[row, 0] // MINUTE_NS
         if minute != ints[MINUTE]:
+            asked = take_expected(asked, bucket_whens[row, 1], minute_whens, expected, ints, figures)
             if figures[COUNT].max() > 0.0:
                 found = close_minute(
                     ints, figures, worst_range, limits, rate_part, bucket_whens[row, 1], found, whens, results
@@ -183,4 +246,5 @@ def follow_activity(
             if not math.isnan(bucket_values[row, axis]):
                 figures[SUM, axis] += bucket_values[row, axis]
                 figures[COUNT, axis] += 1.0
+    take_expected(asked, ALL_ROWS, minute_whens, expected, ints, figures)
     return found
