@@ -10,8 +10,8 @@ from stream.kernels import kernel
 TICK_NS = 10_000_000_000
 LEARN_NS, FEWEST = 3_600_000_000_000, 60
 """Before the difference is judged: ticks of together this time, and so many."""
-MEMORY_NS = 14_400_000_000_000
-"""Time constant of the usual difference and its spread."""
+MEMORY_NS, SPREAD_MEMORY_NS = 14_400_000_000_000, 86_400_000_000_000
+"""Time constants of the usual difference, and of its spread: slower, or a drift would be what is usual."""
 HOLD_NS, LEAST_TICKS = 60_000_000_000, 3
 """Nothing is told, or over, before it has lasted so long, and so many ticks."""
 ADOPTED_NS = 3_600_000_000_000
@@ -44,13 +44,15 @@ difference, limit, largest deviation so far."""
 
 @kernel
 def learn_usual(
-    difference: float, away: float, weight: float, count: int, ints: NDArray[np.int64], figures: NDArray[np.float64]
+    difference: float, away: float, length: int, count: int, ints: NDArray[np.int64], figures: NDArray[np.float64]
 ) -> None:
     """A tick within the limit: winsorised, once anything is known."""
+    part = 1.0 / (ints[TICKS] + 1)
+    weight, spread_weight = max(part, length / MEMORY_NS), max(part, length / SPREAD_MEMORY_NS)
     if ints[TICKS] >= FEWEST:
         away = min(away, 4.0 * figures[SIGMA] + 1e-6)
     if ints[TICKS] > 0:
-        figures[SIGMA] += (1.25 * away - figures[SIGMA]) * weight
+        figures[SIGMA] += (1.25 * away - figures[SIGMA]) * spread_weight
     figures[LEVEL] += (difference - figures[LEVEL]) * weight
     for i in range(3):
         figures[FIRST_USUAL + i] += (figures[FIRST_SUM + i] / count - figures[FIRST_USUAL + i]) * weight
@@ -121,7 +123,7 @@ def close_tick(
         if ints[BACK] == 0:
             ints[BACK_FROM_NS] = at
         ints[BACK] += 1
-        learn_usual(difference, away, max(1.0 / (ints[TICKS] + 1), length / MEMORY_NS), count, ints, figures)
+        learn_usual(difference, away, length, count, ints, figures)
     phase = phase_of(beyond, at, ints)
     if phase == NOTHING:
         return found
