@@ -26,7 +26,8 @@ def noise_turns(
     for batch in range(len(sizes) // 16):
         seen = 16 * (batch + 1)
         newest = sizes[seen - 16 : seen]
-        quantum = min((change for _, change, _, _ in sizes[:seen] if change), default=0)
+        changes = [change for _, change, _, _ in newest if change]
+        quantum = min([*changes, quantum] if quantum else changes, default=0)
         part = 16.0 / min(steps, seen)
         second += (sum(min(size, cap) for _, _, size, _ in newest) / 16 - second) * part
         third += (sum(min(size, cap) for _, _, _, size in newest) / 16 - third) * part
@@ -87,8 +88,11 @@ def quiet_day_curve(times_ns: Sequence[int], values: Sequence[float], dt_ns: int
 
 def differences(  # noqa: PLR0912 - the whole rule in one place, to be read beside the kernel
     times_ns: Sequence[int], vectors: Sequence[Sequence[float]], scalars: Sequence[float], flat: bool, dt_ns: int
-) -> list[tuple[str, int, float]]:
-    """What is told of vector against scalar in an even stream: open, close or adopted, since when, difference."""
+) -> tuple[list[tuple[str, int, float]], tuple[float, float]]:
+    """What is told of vector against scalar in an even stream: open, close or adopted, since when, difference.
+
+    And the usual difference and its spread at the end.
+    """
     ticks: dict[int, list[tuple[Sequence[float], float]]] = {}
     for now, vector, scalar in zip(times_ns, vectors, scalars, strict=True):
         ticks.setdefault(now // 10**10, [])
@@ -145,4 +149,4 @@ def differences(  # noqa: PLR0912 - the whole rule in one place, to be read besi
             is_open = False
             told.append(("adopted", beyond[0], difference))
             level, usual, beyond = newest[1], newest[0], []
-    return told
+    return told, (level, spread)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream.block import MISSING
-from stream.kernels import baseline, consistency, noise
+from stream.kernels import activity, baseline, consistency, noise
 from tests import naive_stages
 
 SECOND = 10**9
@@ -176,7 +176,7 @@ def test_differences_are_those_of_the_slow_twin(kind: str, told: list[str], flat
             vectors[12_000:13_000, 0] -= 40.0
             scalars[12_000:13_000] -= 17.0
     times = START + t * SECOND
-    ref = naive_stages.differences(times.tolist(), vectors.tolist(), scalars.tolist(), flat, SECOND)
+    ref, usual = naive_stages.differences(times.tolist(), vectors.tolist(), scalars.tolist(), flat, SECOND)
     if kind != "drift":
         assert [phase for phase, _, _ in ref] == told
     else:
@@ -204,4 +204,41 @@ def test_differences_are_those_of_the_slow_twin(kind: str, told: list[str], flat
             )
             comp += [(phases[int(whens[i, 0])], int(whens[i, 1]), results[i, 2]) for i in range(found)]
         assert [one[:2] for one in comp] == [one[:2] for one in ref]
+        np.testing.assert_allclose(figures[[consistency.LEVEL, consistency.SIGMA]], usual, rtol=1e-6, atol=1e-8)
         assert all(math.isclose(a[2], b[2], abs_tol=1e-6) for a, b in zip(comp, ref, strict=True))
+
+
+def test_what_the_curve_expected_is_remembered_until_the_hour_is_judged() -> None:
+    """Minutes are closed there ten seconds before they are here, and a block may end in between."""
+    seconds = np.arange(0, 7200, 10)
+    n = len(seconds)
+    bucket_whens = np.stack([START + (seconds + 5) * SECOND, np.arange(n) + 1], axis=1)
+    values = np.random.default_rng(8).normal(0, 5, (n, 1)) + 100.0 * (seconds > 3600)[:, np.newaxis]
+    minutes = np.stack([START + np.arange(119) * 60 * SECOND, np.arange(119) * 6 + 6], axis=1)
+    expected = 100.0 * (np.arange(119) >= 60)[:, np.newaxis]
+    states = []
+    for size in (n, 1, 7):
+        ints, figures = np.zeros(activity.INTS, np.int64), np.zeros((activity.FIGURE_ROWS, 1))
+        whens, results = np.zeros((n, activity.WHENS), np.int64), np.zeros((n, activity.RESULTS))
+        found = 0
+        for start in range(0, n, size):
+            rows = slice(start, start + size)
+            closed = (minutes[:, 1] >= start) & (minutes[:, 1] < start + size)
+            found += activity.follow_activity(
+                bucket_whens[rows],
+                values[rows],
+                minutes[closed],
+                expected[closed],
+                np.array([50.0, 100.0, 200.0, 500.0]),
+                0.3,
+                ints,
+                figures,
+                np.zeros(1),
+                whens,
+                results,
+            )
+        assert found == 0
+        states.append((ints, figures))
+    for ints, figures in states[1:]:
+        np.testing.assert_array_equal(ints[activity.FIRST_TIME :], states[0][0][activity.FIRST_TIME :])
+        np.testing.assert_array_equal(figures, states[0][1])
