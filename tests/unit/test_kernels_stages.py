@@ -221,8 +221,8 @@ def test_what_the_curve_expected_is_remembered_until_the_hour_is_judged() -> Non
         ints, figures = np.zeros(activity.INTS, np.int64), np.zeros((activity.FIGURE_ROWS, 1))
         whens, results = np.zeros((n, activity.WHENS), np.int64), np.zeros((n, activity.RESULTS))
         found = 0
-        for start in range(0, n, size):
-            rows = slice(start, start + size)
+        for start in range(0, n + 1, size):
+            rows = (bucket_whens[:, 1] >= start) & (bucket_whens[:, 1] < start + size)
             closed = (minutes[:, 1] >= start) & (minutes[:, 1] < start + size)
             found += activity.follow_activity(
                 bucket_whens[rows],
