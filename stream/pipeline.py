@@ -18,12 +18,12 @@ from stream.detectors.consistency import Consistency, compared
 from stream.detectors.gap import gap
 from stream.detectors.group import GroupStages
 from stream.detectors.noisy import Noisy
-from stream.detectors.rarity import Rarity
 from stream.detectors.runs import Runs
 from stream.detectors.saturated import saturated
 from stream.detectors.scale import Scale
 from stream.detectors.silent import silent
 from stream.detectors.stuck import stuck
+from stream.detectors.unusual import Unusual
 from stream.events import Event
 from stream.held import Held
 from stream.pipeline_settings import PipelineSettings
@@ -65,7 +65,7 @@ class Pipeline:
         pair = compared(plan)
         self._consistency = Consistency(plan, pair, CAPACITY) if pair else None
         self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
-        self._rarity = Rarity(axes)
+        self._unusual = Unusual(plan, CAPACITY)
         self._chronicle = Chronicle(station, sensor)
         self._held = Held(channels, axes, CAPACITY)
         self._identity = {
@@ -96,7 +96,9 @@ class Pipeline:
         """The end of the stream: lets go what is held, and ends what lasted. Don't feed the pipeline any more."""
         nothing = Samples.raw(self._channels, np.zeros(0, np.int64), np.zeros((0, len(self._channels)), np.int32))
         rest = self._advance(nothing, ended=True)
-        return Released(rest.samples, rest.scores, (*rest.events, *self._chronicle.close_all(self._held.last_ns)))
+        last_ns = self._held.last_ns
+        unusual = self._told([(one, WHOLE_SENSOR) for one in self._unusual.last(last_ns)])
+        return Released(rest.samples, rest.scores, (*rest.events, *unusual, *self._chronicle.close_all(last_ns)))
 
     def _advance(self, new: Samples, *, ended: bool) -> Released:
         """One chunk through all stages: faults of the clock and the instrument first, then what the field did."""
@@ -116,7 +118,7 @@ class Pipeline:
                 said += [(one, number) for one in group.follow(rows)]
             if self._consistency:
                 said += [(one, WHOLE_SENSOR) for one in self._consistency.follow(rows)]
-            held.scores[these] = self._rarity.scores(rows.counts)
+            said += [(one, WHOLE_SENSOR) for one in self._unusual.follow(rows, held.scores[these])]
             events = self._told(said)
         final = len(held) if ended else max(len(held) - DELAY_SAMPLES, 0)
         self._despiker.drop(final)
@@ -146,7 +148,7 @@ class Pipeline:
             "breaks": self._breaks.arrays,
             "runs": self._runs.arrays,
             "noisy": self._noisy.arrays,
-            "rarity": self._rarity.arrays,
+            "unusual": self._unusual.arrays,
         } | {f"group{number}": group.arrays() for number, group in enumerate(self._groups)}
         if self._consistency:
             stages["consistency"] = self._consistency.arrays

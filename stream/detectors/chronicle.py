@@ -13,10 +13,12 @@ EXPLAINED_BY: dict[Kind, tuple[Kind, ...]] = {
     Kind.UNUSUAL: (Kind.SATURATED, Kind.STUCK, Kind.STEP, Kind.TRANSIENT),
     Kind.COMMENCEMENT: (Kind.SATURATED,),
     Kind.DISTURBANCE: (Kind.SATURATED,),
+    Kind.UNUSUAL: tuple(kind for kind in Kind if kind != Kind.UNUSUAL),
 }
 """What is left unsaid when one of these kinds was told at the same time: the instrument's faults come first, then what
 somebody did near the sensor, nature last. What has a size explains only what is at most twice as large. Steps and
-passes are not named against nature: they are taken out of the field before it is judged."""
+passes are not named against nature: they are taken out of the field before it is judged. The unusual is told last, and
+only where nothing else was told."""
 MARGIN_NS = 2 * SECOND_NS
 REMEMBERED = 64
 

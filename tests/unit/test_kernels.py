@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stream.block import MISSING
 from stream.flags import Flag
-from stream.kernels import activity, buckets, clockwork, rank, runs, scale, spikes
+from stream.kernels import activity, buckets, clockwork, runs, scale, spikes
 from stream.kernels.hampel import median_mad
 from tests import naive
 
@@ -202,20 +202,3 @@ def test_the_range_of_the_hour_is_backed_by_three_minutes() -> None:
     noise = figures[activity.NOISE, 0]
     assert widest == pytest.approx(naive.hour_range(minutes.tolist()) - 3.0 * noise)
     assert widest < 500.0
-
-
-def test_a_change_is_ranked_among_those_before_it() -> None:
-    random = np.random.default_rng(10)
-    counts = np.round(np.cumsum(random.normal(0, 20, 1024)) + 5000).astype(np.int32)
-    counts = np.append(counts, [counts[-1] + 2000, counts[-1] + 2001]).astype(np.int32)
-    ints, figures = np.zeros((1, rank.AXIS_INTS), np.int64), np.zeros((1, rank.AXIS_FIGURES))
-    scores = np.zeros(len(counts), np.float32)
-    rank.rank_changes(counts[:, np.newaxis], ints, figures, scores)
-    assert scores.min() >= 0.0 and scores.max() <= 1.0
-    assert scores[-2] == scores.max() > 0.9
-    assert scores[-1] < 0.05
-    changes = np.abs(np.diff(counts[:1024]))
-    half_way = changes > np.quantile(changes[:512], 0.9)
-    later = slice(512, 1023)
-    shares = scores[1:1024][later][half_way[later]]
-    assert shares.min() > 0.1 and math.isclose(float(np.median(scores[600:1000])), 0.06, abs_tol=0.04)
