@@ -189,7 +189,7 @@ def scores(
         if elapsed < 0 or elapsed > 64 * dt_ns:
             for axis in axes:
                 axis.restart()
-        if begun is not None and (now >= begun + hold_back_ns or elapsed < 0):
+        if begun is not None and (now >= begun + max(hold_back_ns, 16 * dt_ns) or elapsed < 0):
             found.append((peak_ns, row))
             begun = None
         if row and now // 300_000_000_000 != times_ns[row - 1] // 300_000_000_000:

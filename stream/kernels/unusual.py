@@ -34,6 +34,8 @@ HALF = 4.0
 """Decades of excess that give the score one half."""
 RESTART = 64
 """Sampling intervals without a sample, after which levels start anew; what is usual stays known."""
+FOLLOWED = 16
+"""Sampling intervals for which a finding is followed at least, so that one cause is one finding."""
 NOTHING = 1e-6
 """Decades that are nothing any more."""
 
@@ -67,7 +69,7 @@ def score_rows(
 
     values [n, axes]: NaN where a sample is not to be judged further, such as a spike. A finding begins when what the
     slower views say exceeds `enter` decades, less what is left of the one before it (all of it at first, nothing after
-    rest_ns), and is told hold_back_ns later. State: state [axes,
+    rest_ns), and is told hold_back_ns later or FOLLOWED intervals later, whichever is more. State: state [axes,
     unusual_views.FIGURES], ints [INTS], figures [FIGURES].
     """
     found = 0
@@ -151,7 +153,7 @@ def follow(
         since = now - dt_ns * ROUGH_SAMPLES * (GROUP if view == ROUGHER else 1)
     if not ints[OPEN]:
         ints[OPEN] = 1
-        ints[TOLD_AT_NS] = now + hold_back_ns
+        ints[TOLD_AT_NS] = now + max(hold_back_ns, FOLLOWED * dt_ns)
         ints[START_NS] = since
         figures[PEAK] = 0.0
     ints[START_NS] = min(ints[START_NS], since)
