@@ -154,6 +154,10 @@ class Axis:
             self.say(number, 7, sum(self.octaves) / 4 - self.usual_octaves)
             self.octaves = []
 
+    def fade(self) -> None:
+        self.total = self.total * 5 / 6 if self.total > 1e-6 else 0.0
+        self.sustained = self.sustained * 5 / 6 if self.sustained > 1e-6 else 0.0
+
     def season(self, number: int, part: int) -> None:
         if not self.bin:
             return
@@ -165,8 +169,8 @@ class Axis:
         self.curve[part] = (usual + (mean - usual) / days, days)
 
 
-def news(held: list[float], excess: float, share: float) -> float:
-    left = max(held[0] - share * held[1], 0.0)
+def news(held: list[float], excess: float) -> float:
+    left = max(held[0] - held[1] / 500, 0.0)
     if excess > left:
         held[:] = [excess, excess]
         return excess - left
@@ -180,7 +184,7 @@ def scores(
 ) -> tuple[list[float], list[tuple[int, int]]]:  # fmt: skip
     """The score of each sample; and of each finding its peak and the row at which it is told."""
     axes = [Axis() for _ in range(counts.shape[1])]
-    held, rests = [0.0, 0.0], [0.0, 0.0]
+    held, rest, rest_top = [0.0, 0.0], 0.0, 0.0
     out, found = [], []
     begun: int | None = None
     peak, peak_ns = 0.0, 0
@@ -198,16 +202,15 @@ def scores(
         for axis, count, value in zip(axes, counts[row], values[row], strict=True):
             if count != MISSING and (axis.means[0] is not None or not math.isnan(value)):
                 axis.mean(row, 0, float(count), not math.isnan(value))
-        new = news(held, max(axis.total for axis in axes), 1 / 500)
+        new = news(held, max(axis.total for axis in axes))
         out.append(new / (new + 4))
         sustained = max(axis.sustained for axis in axes)
-        fresh = news(rests, sustained, max(elapsed, 0) / rest_ns)
-        if fresh > enter or (begun is not None and sustained > enter):
-            if begun is None:
-                begun, peak = now, 0.0
-            if sustained > peak:
-                peak, peak_ns = sustained, now
+        rest = max(rest - max(elapsed, 0) / rest_ns * rest_top, 0.0)
+        if sustained - rest > enter or (begun is not None and sustained > enter):
+            if sustained > rest:
+                rest = rest_top = sustained
+            begun, peak = (now, 0.0) if begun is None else (begun, peak)
+            peak, peak_ns = max((peak, peak_ns), (sustained, now), key=lambda one: one[0])
         for axis in axes:
-            axis.total = axis.total * 5 / 6 if axis.total > 1e-6 else 0.0
-            axis.sustained = axis.sustained * 5 / 6 if axis.sustained > 1e-6 else 0.0
+            axis.fade()
     return out, found

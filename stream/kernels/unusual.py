@@ -98,11 +98,10 @@ def score_rows(
                     sustained = state[axis, SUSTAINED]
                     worst = axis
                 state[axis, SUSTAINED] = faded(state[axis, SUSTAINED])
-        scores[row] = as_score(news(highest, 1.0 / HOLD, figures, HELD))
-        if sustained > 0.0 or figures[RESTS] > 0.0:
-            fresh = news(sustained, max(elapsed, 0) / rest_ns if number > 0 else 0.0, figures, RESTS)
-            if fresh > enter or (ints[OPEN] and sustained > enter):
-                follow(state, worst, now, dt_ns[row], hold_back_ns, sustained, ints, figures)
+        scores[row] = as_score(news(highest, figures))
+        rest(max(elapsed, 0) / rest_ns, figures)
+        if sustained - figures[RESTS] > enter or (ints[OPEN] and sustained > enter):
+            follow(state, worst, now, dt_ns[row], hold_back_ns, sustained, ints, figures)
         ints[ROWS] = number + 1
         ints[LAST_NS] = now
     return found
@@ -121,15 +120,22 @@ def as_score(excess: float) -> float:
 
 
 @kernel
-def news(excess: float, share: float, figures: NDArray[np.float64], held: int) -> float:
-    """What is new in an excess, beyond what is left of the highest one reported; that sinks by a share of itself."""
-    left = max(figures[held] - share * figures[held + 1], 0.0)
+def news(excess: float, figures: NDArray[np.float64]) -> float:
+    """What is new in an excess, beyond what is left of the highest one that was a sample's score."""
+    left = max(figures[HELD] - figures[HELD_TOP] / HOLD, 0.0)
     if excess > left:
-        figures[held] = excess
-        figures[held + 1] = excess
+        figures[HELD] = excess
+        figures[HELD_TOP] = excess
         return float(excess - left)
-    figures[held] = left
+    figures[HELD] = left
     return 0.0
+
+
+@kernel
+def rest(share: float, figures: NDArray[np.float64]) -> None:
+    """What was told is less and less of a reason not to tell what is smaller."""
+    if figures[RESTS] > 0.0:
+        figures[RESTS] = max(figures[RESTS] - share * figures[RESTS_TOP], 0.0)
 
 
 @kernel
@@ -144,6 +150,9 @@ def follow(
     figures: NDArray[np.float64],
 ) -> None:
     """Something unusual begins, or goes on."""
+    if sustained > figures[RESTS]:
+        figures[RESTS] = sustained
+        figures[RESTS_TOP] = sustained
     view = int(state[axis, NEWEST + MOST_VIEW])
     if view < LEVELS:
         since = now - dt_ns * GROUP**view
