@@ -99,7 +99,7 @@ def score_rows(
                     worst = axis
                 state[axis, SUSTAINED] = faded(state[axis, SUSTAINED])
         scores[row] = as_score(news(highest, figures))
-        rest(max(elapsed, 0) / rest_ns, figures)
+        rest(elapsed, rest_ns, figures)
         if sustained - figures[RESTS] > enter or (ints[OPEN] and sustained > enter):
             follow(state, worst, now, dt_ns[row], hold_back_ns, sustained, ints, figures)
         ints[ROWS] = number + 1
@@ -132,9 +132,10 @@ def news(excess: float, figures: NDArray[np.float64]) -> float:
 
 
 @kernel
-def rest(share: float, figures: NDArray[np.float64]) -> None:
+def rest(elapsed_ns: int, rest_ns: int, figures: NDArray[np.float64]) -> None:
     """What was told is less and less of a reason not to tell what is smaller."""
     if figures[RESTS] > 0.0:
+        share = max(elapsed_ns, 0) / rest_ns
         figures[RESTS] = max(figures[RESTS] - share * figures[RESTS_TOP], 0.0)
 
 
