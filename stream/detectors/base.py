@@ -74,6 +74,8 @@ class Telling:
     unit: str = "nT"
     snr: float | None = None
     evidence: dict[str, Figure] = field(default_factory=dict)
+    explained_by: tuple[Kind, ...] = ()
+    """What leaves this unsaid when it was told at the same time; the kind's own list when empty."""
 
 
 def confidence(excess: float) -> float:

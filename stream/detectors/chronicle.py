@@ -10,7 +10,6 @@ from stream.instant import SECOND_NS
 EXPLAINED_BY: dict[Kind, tuple[Kind, ...]] = {
     Kind.STEP: (Kind.SATURATED, Kind.STUCK),
     Kind.TRANSIENT: (Kind.SATURATED, Kind.STUCK, Kind.STEP),
-    Kind.UNUSUAL: (Kind.SATURATED, Kind.STUCK, Kind.STEP, Kind.TRANSIENT),
     Kind.COMMENCEMENT: (Kind.SATURATED,),
     Kind.DISTURBANCE: (Kind.SATURATED,),
     Kind.UNUSUAL: tuple(kind for kind in Kind if kind != Kind.UNUSUAL),
@@ -40,7 +39,7 @@ class Told:
         if self.kind == telling.kind:
             return self.group != group or (self.kind == Kind.TRANSIENT and self.overlaps(telling))
         large = self.amplitude is None or telling.amplitude is None or 2.0 * self.amplitude >= telling.amplitude
-        return large and self.kind in EXPLAINED_BY.get(telling.kind, ())
+        return large and self.kind in (telling.explained_by or EXPLAINED_BY.get(telling.kind, ()))
 
     def overlaps(self, telling: Telling) -> bool:
         """Whether both have ended and have some time in common: a pass is looked for in two ways."""

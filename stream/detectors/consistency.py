@@ -10,6 +10,8 @@ from stream.detectors.base import Arrays, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
 from stream.kernels import consistency
 
+EXPLAINED_BY = (Kind.SATURATED, Kind.STUCK, Kind.STEP, Kind.TRANSIENT)
+"""What moves or spoils one of the two instruments alone; a storm moves both alike."""
 MEASURED = ("f", "s")
 """Names of a scalar that is measured apart; of several scalars such a one is taken, else the first."""
 
@@ -82,6 +84,7 @@ class Consistency:
             evidence["ended_because"] = "taken as usual" if phase == consistency.ADOPTED else "back"
         return Telling(
             kind=Kind.UNUSUAL,
+            explained_by=EXPLAINED_BY,
             severity=Severity.WARNING,
             start_ns=start,
             peak_ns=peak,

@@ -177,7 +177,7 @@ WHOLE, WHOLE_MINUTES = told(EVENTFUL), told(MINUTES)
 
 
 def test_the_eventful_hours_are_eventful() -> None:
-    assert {event.kind for event in WHOLE} == {Kind.NOISY, Kind.UNUSUAL}
+    assert {event.kind for event in WHOLE} >= {Kind.NOISY, Kind.UNUSUAL}
     assert {event.kind for event in WHOLE_MINUTES} >= {Kind.DISTURBANCE}
 
 
