@@ -52,11 +52,11 @@ Counts = NDArray[np.int32]
 Rows = NDArray[np.bool_]
 
 
-def flagged(counts: Counts, factor: float = PipelineSettings().spike_sigma) -> Rows:
-    """Which rows of counts [n, axes] have a spike on any axis."""
+def flagged(counts: Counts, groups: NDArray[np.int64], factor: float = PipelineSettings().spike_sigma) -> Rows:
+    """Which rows of counts [n, axes] have a spike on any axis; groups [axes]: which are evidence together."""
     n, axes = counts.shape
     spike, need = np.zeros((n, axes), np.uint8), np.zeros(n, np.int64)
-    despiker = Despiker(np.arange(axes), factor)
+    despiker = Despiker(np.arange(axes), groups, factor)
     settled = despiker.settle(counts, True, spike, need)
     assert settled == n
     return spike.any(axis=1)
@@ -116,7 +116,9 @@ def share(of: Rows, among: Rows) -> float | None:
     return float(of[among].mean()) if among.any() else None
 
 
-def measured(name: str, counts: Counts, interval_s: float, artefact: Rows, half: Rows) -> dict[str, object]:
+def measured(
+    name: str, counts: Counts, groups: NDArray[np.int64], interval_s: float, artefact: Rows, half: Rows
+) -> dict[str, object]:
     """One series' row; artefact: rows that are flagged rightly with nothing put in."""
     random = np.random.default_rng([20240510, len(counts)])
     rounds = max(1, round(ROUNDS_OF_ROWS / len(counts)))
@@ -126,7 +128,9 @@ def measured(name: str, counts: Counts, interval_s: float, artefact: Rows, half:
         spike = lengths > 0
         near = widened(spike, NEAR)
         clean = ~spike & ~artefact & (counts != MISSING).all(axis=1)
-        parts.append((flagged(data)[half], (clean & near)[half], (clean & ~near)[half], lengths[half], heights[half]))
+        parts.append(
+            (flagged(data, groups)[half], (clean & near)[half], (clean & ~near)[half], lengths[half], heights[half])
+        )
     found, near, far, lengths, heights = (np.concatenate(part) for part in zip(*parts, strict=True))
     hit = lengths > 0
     with_passes, inside = passed(counts, interval_s, random)
@@ -138,7 +142,7 @@ def measured(name: str, counts: Counts, interval_s: float, artefact: Rows, half:
         "recall_by_length": {str(run): share(found, hit & (lengths == run)) for run in range(1, LONGEST + 1)},
         "flagged_far_per_10000": 1e4 * (share(found, far) or 0.0),
         "flagged_near_per_1000": 1e3 * (share(found, near) or 0.0),
-        "flagged_of_passes": share(flagged(with_passes), inside & ~artefact & half),
+        "flagged_of_passes": share(flagged(with_passes, groups), inside & ~artefact & half),
     }
 
 
@@ -153,12 +157,13 @@ def widened(rows: Rows, by: int) -> Rows:
     return np.convolve(rows, np.ones(2 * by + 1), "same") > 0
 
 
-def loaded(name: str) -> tuple[Counts, NDArray[np.int64]]:
-    """The counts of the channels that are judged and have values, and the times in ns."""
+def loaded(name: str) -> tuple[Counts, NDArray[np.int64], NDArray[np.int64]]:
+    """The counts of the channels that are judged and have values, their groups, and the times in ns."""
     samples = read(DATA / name).samples
-    counts = samples.counts[:, judged(samples.channels).columns]
+    plan = judged(samples.channels)
+    counts = samples.counts[:, plan.columns]
     measuring = (counts != MISSING).any(axis=0)
-    return np.ascontiguousarray(counts[:, measuring]), samples.times_ns
+    return np.ascontiguousarray(counts[:, measuring]), plan.together[measuring], samples.times_ns
 
 
 def silver(counts: Counts) -> Rows:
@@ -186,17 +191,17 @@ def rows(which: str) -> Iterator[dict[str, object]]:
     """One a series that lies beside the project."""
     for name, file in SERIES.items():
         if (DATA / file).is_file():
-            counts, times = loaded(file)
+            counts, groups, times = loaded(file)
             interval_s = float(np.median(np.diff(times))) / SECOND_NS
-            half, as_it_is = halves(len(counts), which), flagged(counts)
-            row = measured(name, counts, interval_s, widened(as_it_is, 1), half)
+            half, as_it_is = halves(len(counts), which), flagged(counts, groups)
+            row = measured(name, counts, groups, interval_s, widened(as_it_is, 1), half)
             yield row | {"flagged_as_it_is": int((as_it_is & half).sum())}
     if (DATA / W2NAF).is_file():
-        counts, times = loaded(W2NAF)
+        counts, groups, times = loaded(W2NAF)
         half = halves(len(counts), which)
         random = np.random.default_rng(5)
-        yield measured("W2NAF-like", storm_like(counts, random), 1.143, np.zeros(len(counts), np.bool_), half)
-        listed, found = silver(counts), flagged(counts)
+        yield measured("W2NAF-like", storm_like(counts, random), groups, 1.143, np.zeros(len(counts), np.bool_), half)
+        listed, found = silver(counts), flagged(counts, groups)
         edge = np.abs(times % (86_400 * SECOND_NS) / SECOND_NS - COMMENCEMENT_S - 60) <= 120
         yield {
             "series": "W2NAF as it is",

@@ -57,7 +57,7 @@ class Pipeline:
         self._channels = channels
         self._plan = plan = judged(channels)
         self._axes = axes = len(plan.axes)
-        self._despiker = Despiker(plan.columns, settings.spike_sigma)
+        self._despiker = Despiker(plan.columns, plan.together, settings.spike_sigma)
         self._scale = Scale(plan, settings.usual_h_nt, settings.largest_field_nt)
         self._breaks = Breaks(settings.silent_after_s, CAPACITY)
         self._runs = Runs(tuple(axis.name for axis in plan.axes), CAPACITY)

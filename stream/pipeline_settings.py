@@ -10,7 +10,7 @@ class PipelineSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    spike_sigma: Annotated[float, Field(ge=3.0, le=100.0)] = 7.0
+    spike_sigma: Annotated[float, Field(ge=3.0, le=100.0)] = 6.0
     """How many robust sigma a spike stands out from the samples around it."""
     silent_after_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 120.0
     """No samples for so long, and for ten sampling intervals, is a silent sensor; less is a gap."""

@@ -41,6 +41,12 @@ class Judged:
         """Where the axes stand in the samples."""
         return np.array([axis.column for axis in self.axes], np.int64)
 
+    @property
+    def together(self) -> NDArray[np.int64]:
+        """The number of each axis' group."""
+        sizes = [group.columns.stop - group.columns.start for group in self.groups]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
 
 def judged(channels: tuple[Channel, ...]) -> Judged:
     """The components of the field are one group, each scalar of the field is another; the rest is only carried.

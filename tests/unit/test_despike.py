@@ -12,7 +12,8 @@ from stream.despike import DELAY_SAMPLES, Despiker
 
 def flagged(counts: NDArray[np.int32], cuts: list[int] | None = None) -> NDArray[np.bool_]:
     """Which rows of counts [n, channels] are spikes, fed in blocks that end at the cuts."""
-    despiker = Despiker(np.arange(counts.shape[1]), 7.0)
+    axes = counts.shape[1]
+    despiker = Despiker(np.arange(axes), np.zeros(axes, np.int64), 7.0)
     held, start = 0, 0
     spike, need = np.zeros((0, counts.shape[1]), np.uint8), np.zeros(0, np.int64)
     out: list[NDArray[np.bool_]] = []

@@ -53,23 +53,24 @@ def test_median_and_mad_are_exact(values: list[int]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("factor", [4.0, 7.0])
-def test_spikes_are_those_of_the_slow_twin(kind: str, factor: float) -> None:
-    counts = np.stack([series(kind, 400, seed) for seed in (1, 2)], axis=1)
-    states = np.zeros((2, spikes.INTS), np.int64)
-    typical = np.zeros((2, spikes.LONGEST))
+@pytest.mark.parametrize("groups", [[0, 0, 2], [0, 1, 2]])
+def test_spikes_are_those_of_the_slow_twin(kind: str, factor: float, groups: list[int]) -> None:
+    counts = np.stack([series(kind, 700, seed) for seed in (1, 2, 1)], axis=1)
+    counts[300:, 2] += np.where(np.arange(400) % 37 < 3, 90, 0).astype(np.int32)
+    states = np.zeros((3, spikes.INTS), np.int64)
+    typical = np.zeros((3, spikes.TYPICALS))
     comp = np.zeros(counts.shape, np.uint8)
     need = np.zeros(len(counts), np.int64)
-    assert spikes.find_spikes(counts, np.arange(2), True, factor, states, typical, comp, need) == len(counts)
-    for channel in range(2):
-        ref = naive.spikes(counts[:, channel].tolist(), factor)
-        assert comp[:, channel].astype(bool).tolist() == ref
-    assert need.min() >= 0 and need.max() <= spikes.LONGEST
+    n = spikes.find_spikes(counts, np.arange(3), np.array(groups), True, factor, states, typical, comp, need)
+    assert n == len(counts)
+    assert comp.astype(bool).tolist() == naive.spikes(counts, groups, factor).tolist()
+    assert need.min() >= 0 and need.max() <= spikes.LOOKAHEAD
 
 
 def test_the_spiky_series_has_spikes_and_the_quantised_one_has_none() -> None:
     """Or else the comparison with the twin would compare nothing."""
-    assert sum(naive.spikes(series("spiky", 400, 1).tolist(), 7.0)) > 10
-    assert sum(naive.spikes(series("quantised", 400, 1).tolist(), 7.0)) == 0
+    assert naive.spikes(series("spiky", 400, 1)[:, np.newaxis], [0], 7.0).sum() > 10
+    assert naive.spikes(series("quantised", 400, 1)[:, np.newaxis], [0], 7.0).sum() == 0
 
 
 @pytest.mark.parametrize("h", [0, -1])
