@@ -1,0 +1,275 @@
+"""One series of whole numbers as bytes: predicted, and what is left coded by how far it was off of late.
+
+In the stream: the first value; a bit that says whether all are like it; if not, gain, order, reflection coefficients
+and the first distance to expect; then each value by one symbol of the scale's distribution and, for coarse scales,
+the lower bits as they are.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.kernels import kernel
+from stream.kernels.distribution import ESCAPE, LOWEST_OCTAVE, PHASES, SCALES, TOTAL
+from stream.kernels.prediction import (
+    FRACTION,
+    LARGEST_Q,
+    ORDERS,
+    UNIT,
+    Floats,
+    Ints,
+    advanced,
+    analyse,
+    coefficients_of,
+)
+from stream.kernels.range_coder import (
+    CODE,
+    LOW,
+    PLACE,
+    RANGE,
+    U16,
+    U32,
+    WORD,
+    Bytes,
+    State,
+    carry,
+    get_bits,
+    get_gamma,
+    get_number,
+    get_word,
+    put_bits,
+    put_gamma,
+    put_number,
+    put_word,
+)
+
+Counts = NDArray[np.int32]
+
+EXPECTED_BITS = 6
+LARGEST_EXPECTED = (1 << EXPECTED_BITS) - 1
+MOST_SHIFTED = 28
+LOWEST = 1 << LOWEST_OCTAVE
+SHARP = 1 << 52
+
+
+@kernel
+def scale_of(near: int, long: int) -> int:
+    """Four times the octave, and the quarter within it, of 3/8 of the last few distances and 5/8 of the last hundred."""
+    mix = min(max((3 * near + 5 * long) >> 3, LOWEST), SHARP)
+    return (np.float64(mix).view(np.int64) >> 50) - ((1023 + LOWEST_OCTAVE) << 2)
+
+
+@kernel
+def expected_of(code: int) -> int:
+    """The distance that a code of 6 bits stands for, 1/64 of a count and half an octave a step."""
+    return ((181 if code & 1 else 128) << (code >> 1)) >> 2
+
+
+@kernel
+def code_of(variance: float) -> int:
+    """The code for residuals of a variance, in counts squared."""
+    distance = 0.8 * math.sqrt(variance) * 2048.0
+    code = int(2.0 * math.log2(max(distance, 32.0) / 32.0) + 0.5)
+    return min(code, LARGEST_EXPECTED)
+
+
+@kernel
+def wrapped(value: int) -> int:
+    """Modulo 2**32, as int32 has it."""
+    return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+@kernel
+def put_first(state: State, out: Bytes, value: int) -> None:
+    """A number of 32 bits and its sign."""
+    put_gamma(state, out, (value << 1 ^ value >> 63) + 1)
+
+
+@kernel
+def put_series(
+    values: Counts, n: int, cumulative: NDArray[np.uint32], reach: Ints, distances: Ints, state: State, out: Bytes
+) -> None:
+    """Values int32 [n >= 1]; distances: room for n + ORDERS."""
+    put_first(state, out, np.int64(values[0]))
+    if n == 1:
+        return
+    alike = True
+    for row in range(1, n):
+        if values[row] != values[0]:
+            alike = False
+            break
+    put_bits(state, out, int(alike), 1)
+    if alike:
+        return
+    reflections = np.zeros(ORDERS, np.int64)
+    spent = np.zeros(2)
+    gain, order = analyse(values, n, reflections, spent)
+    expected = code_of(spent[1])
+    put_bits(state, out, gain, 3)
+    put_bits(state, out, order, 4)
+    for index in range(order):
+        put_bits(state, out, reflections[index] + LARGEST_Q, 5)
+    put_bits(state, out, expected, EXPECTED_BITS)
+    put_rest(values, n, gain, reflections, order, expected, cumulative, reach, distances, state, out)
+
+
+@kernel
+def put_rest(
+    values: Counts,
+    n: int,
+    gain: int,
+    reflections: Ints,
+    order: int,
+    expected: int,
+    cumulative: NDArray[np.uint32],
+    reach: Ints,
+    distances: Ints,
+    state: State,
+    out: Bytes,
+) -> None:
+    """All values but the first."""
+    coefficients = np.zeros(ORDERS, np.int64)
+    coefficients_of(reflections, order, coefficients)
+    c0, c1, c2, c3, c4, c5, c6, c7 = coefficients
+    distances[: ORDERS + 1] = 0
+    low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
+    level = np.int64(values[0]) << FRACTION
+    near = long = expected_of(expected)
+    for row in range(1, n):
+        value = np.int64(values[row])
+        at = row + ORDERS
+        forecast = level
+        if order > 0:
+            forecast += (
+                c0 * distances[at - 1]
+                + c1 * distances[at - 2]
+                + c2 * distances[at - 3]
+                + c3 * distances[at - 4]
+                + c4 * distances[at - 5]
+                + c5 * distances[at - 6]
+                + c6 * distances[at - 7]
+                + c7 * distances[at - 8]
+            ) >> UNIT
+        eighths = forecast >> (FRACTION - 3)
+        scale = scale_of(near, long)
+        shift = 0
+        if scale >= SCALES:
+            shift = min((scale - SCALES + 4) >> 2, MOST_SHIFTED)
+            scale = min(scale - 4 * shift, SCALES - 1)
+        base = ((eighths + 4) >> (3 + shift)) << shift
+        phase = ((eighths + 4) >> shift) & 7
+        over = wrapped(value - base)
+        bucket = over >> shift
+        widest = reach[scale]
+        table = scale * PHASES + phase
+        inside = -widest <= bucket < widest
+        symbol = bucket + widest if inside else 2 * widest
+        below = np.uint64(cumulative[table, symbol])
+        part = span >> U16
+        moved = low + below * part
+        span = part * (np.uint64(cumulative[table, symbol + 1]) - below)
+        if moved < low:
+            carry(out, place)
+        low = moved
+        if span < WORD:
+            put_word(out, place, low)
+            place += 4
+            low <<= U32
+            span <<= U32
+        if inside and 0 < shift <= 16:
+            span >>= np.uint64(shift)
+            moved = low + np.uint64(over & ((1 << shift) - 1)) * span
+            if moved < low:
+                carry(out, place)
+            low = moved
+            if span < WORD:
+                put_word(out, place, low)
+                place += 4
+                low <<= U32
+                span <<= U32
+        elif shift > 0 or not inside:
+            state[LOW], state[RANGE], state[PLACE] = low, span, place
+            if not inside:
+                put_bits(state, out, int(bucket < 0), 1)
+                put_gamma(state, out, (bucket - widest if bucket >= 0 else -bucket - widest - 1) + 1)
+            put_number(state, out, over & ((1 << shift) - 1), shift)
+            low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
+        distance = (value << FRACTION) - level
+        distances[at] = distance
+        level = advanced(level, distance, row, gain)
+        off = abs((value << 3) - eighths) << 8
+        near += (off - near) >> 3
+        long += (off - long) >> 7
+    state[LOW], state[RANGE], state[PLACE] = low, span, place
+
+
+@kernel
+def get_series(
+    n: int,
+    cumulative: NDArray[np.uint32],
+    reach: Ints,
+    guess: Bytes,
+    distances: Ints,
+    state: State,
+    data: Bytes,
+    end: int,
+    values: Counts,
+) -> None:
+    """What `put_series` was given, into values int32 [n]; of damaged bytes any values."""
+    folded = get_gamma(state, data, end) - 1
+    first = wrapped(folded >> 1 ^ -(folded & 1))
+    values[:n] = first
+    if n == 1 or get_bits(state, data, end, 1) == 1:
+        return
+    gain = get_bits(state, data, end, 3)
+    order = min(get_bits(state, data, end, 4), ORDERS)
+    reflections = np.zeros(ORDERS, np.int64)
+    for index in range(order):
+        reflections[index] = min(get_bits(state, data, end, 5) - LARGEST_Q, LARGEST_Q)
+    coefficients = np.zeros(ORDERS, np.int64)
+    coefficients_of(reflections, order, coefficients)
+    near = long = expected_of(get_bits(state, data, end, EXPECTED_BITS))
+    distances[: ORDERS + 1] = 0
+    level = first << FRACTION
+    for row in range(1, n):
+        at = row + ORDERS
+        forecast = np.int64(0)
+        for index in range(order):
+            forecast += coefficients[index] * distances[at - 1 - index]
+        eighths = (level + (forecast >> UNIT)) >> (FRACTION - 3)
+        scale = scale_of(near, long)
+        shift = 0
+        if scale >= SCALES:
+            shift = min((scale - SCALES + 4) >> 2, MOST_SHIFTED)
+            scale = min(scale - 4 * shift, SCALES - 1)
+        base = ((eighths + 4) >> (3 + shift)) << shift
+        table = scale * PHASES + (((eighths + 4) >> shift) & 7)
+        widest = reach[scale]
+        part = state[RANGE] >> U16
+        sought = min(state[CODE] // part, np.uint64(TOTAL - 1))
+        symbol = np.int64(guess[table, sought >> np.uint64(10)])
+        while np.uint64(cumulative[table, symbol + 1]) <= sought:
+            symbol += 1
+        below = np.uint64(cumulative[table, symbol])
+        code = state[CODE] - below * part
+        span = part * (np.uint64(cumulative[table, symbol + 1]) - below)
+        if span < WORD:
+            code = (code << U32) | get_word(data, np.int64(state[PLACE]), end)
+            state[PLACE] += np.uint64(4)
+            span <<= U32
+        state[CODE], state[RANGE] = code, span
+        bucket = symbol - widest
+        if symbol == 2 * widest:
+            negative = get_bits(state, data, end, 1)
+            beyond = get_gamma(state, data, end) - 1
+            bucket = -beyond - widest - 1 if negative else beyond + widest
+        rest = get_number(state, data, end, shift)
+        value = wrapped(base + (bucket << shift) + rest)
+        values[row] = value
+        distance = (value << FRACTION) - level
+        distances[at] = distance
+        level = advanced(level, distance, row, gain)
+        off = abs((value << 3) - eighths) << 8
+        near += (off - near) >> 3
+        long += (off - long) >> 7
