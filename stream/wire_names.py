@@ -52,6 +52,9 @@ _LSB_FOLLOWS = 15
 _POWERS = 61
 """LSB codes below this are powers of ten: 10**(30 - code)."""
 _RATIO, _BINARY = 61, 62
+_USUAL = 63
+_USUAL_LSBS = (1000 / 20, 1000 / 38, 1000 / 75, 1000 / 150, 1000 / 300)
+"""Codes from 63 on: nT of a count of an RM3100 at 50, 100, 200, 400 and 800 cycles."""
 _LARGEST_DENOMINATOR = 10**6
 _MAX_LSB = 1e30
 
@@ -126,6 +129,8 @@ def _lsb(lsb: float) -> bytes:
     for code in range(_POWERS):
         if lsb == _power(30 - code):
             return bytes([code])
+    if lsb in _USUAL_LSBS:
+        return bytes([_USUAL + _USUAL_LSBS.index(lsb)])
     ratio = Fraction(lsb).limit_denominator(_LARGEST_DENOMINATOR)
     if ratio.numerator / ratio.denominator == lsb and ratio.numerator < 2**32:
         return bytes([_RATIO]) + struct.pack("<II", ratio.numerator, ratio.denominator)
@@ -184,6 +189,8 @@ class _Reader:
         (code,) = self.take(1)
         if code < _POWERS:
             return _power(30 - code)
+        if _USUAL <= code < _USUAL + len(_USUAL_LSBS):
+            return _USUAL_LSBS[code - _USUAL]
         if code == _RATIO:
             above, below = struct.unpack("<II", self.take(8))
             value = above / below if below else 0.0

@@ -34,6 +34,8 @@ GAINS = np.array([0, 1, 3, 6], np.int64)
 TRIED_ORDERS = 4
 TRIED_ROWS = 256
 """On so many rows the gain is chosen."""
+FIRST_ROWS = 8
+"""Of so many rows is the spread taken with which the analysis begins."""
 BITS_A_COEFFICIENT = 5.0
 LEAST_RATIO = 4
 """Rows for each order that is tried."""
@@ -69,9 +71,18 @@ def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out:
     share = 1.0 / (1 << gain)
     past0 = past1 = past2 = past3 = past4 = past5 = past6 = past7 = past8 = 0.0
     sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = sum8 = 0.0
+    spread = 0.0
+    for row in range(1, min(n, FIRST_ROWS + 1)):
+        spread += abs(float(values[row]) - float(values[row - 1])) / FIRST_ROWS
     for row in range(1, n):
         past8, past7, past6, past5, past4, past3, past2, past1 = past7, past6, past5, past4, past3, past2, past1, past0
         past0 = values[row] - level
+        most = 8.0 * spread + 1.0
+        if not -most <= past0 <= most:
+            if share == 1.0:
+                level = values[row] - math.copysign(most, past0)
+            past0 = math.copysign(most, past0)
+        spread += (abs(past0) - spread) * 0.0625
         level += past0 * max(share, 1.0 / (row + 1))
         sum0 += past0 * past0
         sum1 += past0 * past1

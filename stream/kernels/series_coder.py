@@ -67,6 +67,36 @@ def expected_of(code: int) -> int:
 
 
 @kernel
+def learned(
+    value: int, level: int, forecast: int, row: int, gain: int, near: int, long: int, stray: int
+) -> tuple[int, int, int, int, int]:
+    """What a value teaches: its distance for later forecasts, the level, the two mean distances, whether it strayed.
+
+    A value further from its forecast than twelve standard deviations or so counts as if it were as far: a spike is
+    forgotten as soon as it is over. Two on the same side are a step, and the level goes there.
+    """
+    missed = (value << FRACTION) - forecast
+    most = near + long + (1 << FRACTION)
+    if -most <= missed <= most:
+        distance = (value << FRACTION) - level
+        off = abs(missed) << 3
+        return (
+            distance,
+            advanced(level, distance, row, gain),
+            near + ((off - near) >> 3),
+            long + ((off - long) >> 7),
+            0,
+        )
+    side = 1 if missed > 0 else -1
+    off = most << 3
+    near, long = near + ((off - near) >> 3), long + ((off - long) >> 7)
+    if side == stray or gain == 0:
+        return forecast - level + side * most if gain == 0 else 0, value << FRACTION, near, long, side
+    distance = forecast - level + side * most
+    return distance, advanced(level, distance, row, gain), near, long, side
+
+
+@kernel
 def code_of(variance: float) -> int:
     """The code for residuals of a variance, in counts squared."""
     distance = 0.8 * math.sqrt(variance) * 2048.0
@@ -136,6 +166,7 @@ def put_rest(
     low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
     level = np.int64(values[0]) << FRACTION
     near = long = expected_of(expected)
+    stray = 0
     for row in range(1, n):
         value = np.int64(values[row])
         at = row + ORDERS
@@ -195,12 +226,7 @@ def put_rest(
                 put_gamma(state, out, (bucket - widest if bucket >= 0 else -bucket - widest - 1) + 1)
             put_number(state, out, over & ((1 << shift) - 1), shift)
             low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
-        distance = (value << FRACTION) - level
-        distances[at] = distance
-        level = advanced(level, distance, row, gain)
-        off = abs((value << 3) - eighths) << 8
-        near += (off - near) >> 3
-        long += (off - long) >> 7
+        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, near, long, stray)
     state[LOW], state[RANGE], state[PLACE] = low, span, place
 
 
@@ -230,6 +256,7 @@ def get_series(
     coefficients = np.zeros(ORDERS, np.int64)
     coefficients_of(reflections, order, coefficients)
     near = long = expected_of(get_bits(state, data, end, EXPECTED_BITS))
+    stray = 0
     distances[: ORDERS + 1] = 0
     level = first << FRACTION
     for row in range(1, n):
@@ -237,7 +264,8 @@ def get_series(
         forecast = np.int64(0)
         for index in range(order):
             forecast += coefficients[index] * distances[at - 1 - index]
-        eighths = (level + (forecast >> UNIT)) >> (FRACTION - 3)
+        forecast = level + (forecast >> UNIT)
+        eighths = forecast >> (FRACTION - 3)
         scale = scale_of(near, long)
         shift = 0
         if scale >= SCALES:
@@ -267,9 +295,4 @@ def get_series(
         rest = get_number(state, data, end, shift)
         value = wrapped(base + (bucket << shift) + rest)
         values[row] = value
-        distance = (value << FRACTION) - level
-        distances[at] = distance
-        level = advanced(level, distance, row, gain)
-        off = abs((value << 3) - eighths) << 8
-        near += (off - near) >> 3
-        long += (off - long) >> 7
+        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, near, long, stray)
