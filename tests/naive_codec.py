@@ -124,7 +124,7 @@ def series(decoder: Decoder, n: int) -> list[int]:
         outside = abs(missed) > most
         side = (1 if missed > 0 else -1) if outside else 0
         off = min(abs(missed), most) << 3
-        near, long = near + (off - near >> 3), long + (off - long >> 7)
+        near, long = near + (off - near >> 3), long + (min(off, 4 * long + 2048) - long >> 7)
         distance = forecast - level + side * most if outside else (value << 8) - level
         if outside and gain == 0:
             level = value << 8

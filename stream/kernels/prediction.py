@@ -34,6 +34,8 @@ GAINS = np.array([0, 1, 3, 6], np.int64)
 TRIED_ORDERS = 4
 TRIED_ROWS = 256
 """On so many rows the gain is chosen."""
+EXPECTED_ROWS = 64
+"""From so many rows the distance to expect first is taken."""
 FIRST_ROWS = 8
 """Of so many rows is the spread taken with which the analysis begins."""
 BITS_A_COEFFICIENT = 5.0
@@ -66,23 +68,32 @@ def coefficients_of(reflections: Ints, order: int, coefficients: Ints) -> None:
 
 @kernel
 def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out: Floats) -> None:
-    """Sums of products of distances `lag` rows apart, for 0 <= lag <= orders; the level is followed in floats."""
+    """Sums of products of distances `lag` rows apart, for 0 <= lag <= orders; the level is followed in floats.
+
+    A distance eight times as large as usual counts as if it were just that. With all orders, out[9] is the mean size
+    of the first distances.
+    """
     level = float(values[0])
     share = 1.0 / (1 << gain)
     past0 = past1 = past2 = past3 = past4 = past5 = past6 = past7 = past8 = 0.0
     sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = sum8 = 0.0
-    spread = 0.0
+    spread = stray = early = 0.0
     for row in range(1, min(n, FIRST_ROWS + 1)):
         spread += abs(float(values[row]) - float(values[row - 1])) / FIRST_ROWS
     for row in range(1, n):
         past8, past7, past6, past5, past4, past3, past2, past1 = past7, past6, past5, past4, past3, past2, past1, past0
         past0 = values[row] - level
         most = 8.0 * spread + 1.0
-        if not -most <= past0 <= most:
-            if share == 1.0:
-                level = values[row] - math.copysign(most, past0)
+        if -most <= past0 <= most:
+            stray = 0.0
+        elif share == 1.0 or stray * past0 > 0.0:
             past0 = math.copysign(most, past0)
-        spread += (abs(past0) - spread) * 0.0625
+            level = values[row] - past0
+        else:
+            past0 = stray = math.copysign(most, past0)
+        spread += (min(abs(past0), 4.0 * spread + 1.0) - spread) * 0.0625
+        if row <= EXPECTED_ROWS:
+            early += abs(past0)
         level += past0 * max(share, 1.0 / (row + 1))
         sum0 += past0 * past0
         sum1 += past0 * past1
@@ -97,11 +108,12 @@ def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out:
     out[0], out[1], out[2], out[3], out[4] = sum0, sum1, sum2, sum3, sum4
     if orders > TRIED_ORDERS:
         out[5], out[6], out[7], out[8] = sum5, sum6, sum7, sum8
+        out[9] = early / min(n - 1, EXPECTED_ROWS)
 
 
 @kernel
 def solve(sums: Floats, n: int, orders: int, reflections: Floats, spent: Floats) -> int:
-    """The best order, by Levinson's recursion; `spent`: bits that it costs, and the variance it leaves."""
+    """The best order, by Levinson's recursion; `spent`: bits that it costs, and the share of the variance it leaves."""
     left = sums[0] * (1.0 + 1e-9) + 1e-9
     best, best_bits, best_left = 0, 0.5 * n * math.log2(left / n + 0.1), left
     linear = np.zeros(ORDERS)
@@ -123,7 +135,7 @@ def solve(sums: Floats, n: int, orders: int, reflections: Floats, spent: Floats)
         bits = 0.5 * n * math.log2(left / n + 0.1) + BITS_A_COEFFICIENT * (index + 1)
         if bits < best_bits:
             best, best_bits, best_left = index + 1, bits, left
-    spent[0], spent[1] = best_bits, best_left / n
+    spent[0], spent[1] = best_bits, best_left / (sums[0] + 1e-9)
     return best
 
 
@@ -131,9 +143,9 @@ def solve(sums: Floats, n: int, orders: int, reflections: Floats, spent: Floats)
 def analyse(values: NDArray[np.int32], n: int, reflections: Ints, spent: Floats) -> tuple[int, int]:
     """The gain and the order with which `values` [n >= 2] are predicted best, and the coefficients to be sent.
 
-    spent[1]: the variance of what is left. Floats are enough: what they decide is sent.
+    spent[1]: the mean distance that is left at first, in counts. Floats are enough: what they decide is sent.
     """
-    sums = np.zeros(ORDERS + 1)
+    sums = np.zeros(ORDERS + 2)
     exact = np.zeros(ORDERS)
     rows = min(n, TRIED_ROWS)
     gain, least = 0, np.inf
@@ -146,6 +158,7 @@ def analyse(values: NDArray[np.int32], n: int, reflections: Ints, spent: Floats)
             gain, least = one, spent[0]
     correlations(values, n, gain, ORDERS, sums)
     order = solve(sums, n, min(ORDERS, n // LEAST_RATIO), exact, spent)
+    spent[1] = sums[9] * math.sqrt(spent[1])
     for index in range(order):
         sine = min(max(exact[index], -1.0), 1.0)
         scaled = int(round(math.asin(sine) * (32.0 / math.pi)))

@@ -84,12 +84,12 @@ def learned(
             distance,
             advanced(level, distance, row, gain),
             near + ((off - near) >> 3),
-            long + ((off - long) >> 7),
+            long + ((min(off, 4 * long + 2048) - long) >> 7),
             0,
         )
     side = 1 if missed > 0 else -1
     off = most << 3
-    near, long = near + ((off - near) >> 3), long + ((off - long) >> 7)
+    near, long = near + ((off - near) >> 3), long + ((min(off, 4 * long + 2048) - long) >> 7)
     if side == stray or gain == 0:
         return forecast - level + side * most if gain == 0 else 0, value << FRACTION, near, long, side
     distance = forecast - level + side * most
@@ -97,9 +97,9 @@ def learned(
 
 
 @kernel
-def code_of(variance: float) -> int:
-    """The code for residuals of a variance, in counts squared."""
-    distance = 0.8 * math.sqrt(variance) * 2048.0
+def code_of(counts: float) -> int:
+    """The code for a distance in counts."""
+    distance = counts * 2048.0
     code = int(2.0 * math.log2(max(distance, 32.0) / 32.0) + 0.5)
     return min(code, LARGEST_EXPECTED)
 
