@@ -23,6 +23,7 @@ bench: $(STAMP)
 	$(PY) -m pip install --quiet --editable '.[bench]'
 	$(PY) -m benchmarks.pipeline $(ARGS)
 	$(PY) -m benchmarks.despike $(ARGS)
+	$(PY) -m benchmarks.codec $(ARGS)
 
 kpi: $(STAMP)
 	$(PY) -m benchmarks.kpi $(ARGS)

@@ -5,13 +5,14 @@
 
 Series: the parts of ../shared/data on which nothing was tuned, at the resolution of the files, blocks in which no value
 is missing (Steim2 cannot say so), with the files' times, but for those of GP20S3: microseconds that stray by 20 ms,
-25 bits a row in any encoding, stand in none of them; and the simulated RM3100 and fluxgate. Every encoding carries the same blocks of
-10, 100 and 1000 vectors: `json` an object a sample with time and physical values, `cbor` the counts as lists, `gorilla`
-XOR of float64 physical values (Pelkonen et al., VLDB 2015), `zstd` byte-shuffled first differences at level 3,
-`steim2` one miniSEED 3 record a channel and block; gorilla and zstd are given our header. `entropy` is the empirical
-entropy of the best linear predictor's residual, order 0 to 8: for each channel the lower of one predictor fitted to the
-whole series and one fitted to each block with 16 bits a coefficient, the residuals' histogram being that of the series.
-`header_bytes` is all of a block but its values: names, header, framing and checksum.
+25 bits a row in any encoding, stand in none of them; and the simulated RM3100 and fluxgate. Every encoding carries the
+same blocks of 10, 100 and 1000 vectors: `json` an object a sample with time and physical values, `cbor` the counts as
+lists, `gorilla` XOR of float64 physical values (Pelkonen et al., VLDB 2015), `zstd` byte-shuffled first differences at
+level 3, `steim2` one miniSEED 3 record a channel and block, as long as it must be; gorilla and zstd are given our
+header. `entropy` is the empirical entropy of the best linear predictor's residual, order 0 to 8: for each channel the
+lower of one predictor fitted to the whole series and one fitted to each block, with 16 bits a coefficient, the
+residuals' histogram being that of the series. `header_bytes` is all of a block but its values: names, header, framing
+and checksum.
 """
 
 import argparse

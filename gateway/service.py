@@ -22,6 +22,7 @@ from gateway.records import open_records
 from gateway.settings import GatewaySettings, NotifySettings
 from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
+from stream import codec
 from stream.errors import MagwatchError
 from stream.topics import ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
 from stream.transport.link import Link
@@ -50,6 +51,7 @@ async def serve(settings: GatewaySettings) -> None:
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
         app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
+        await asyncio.to_thread(codec.warm_up)
         # Two links: what the store holds up must not hold up an alarm.
         blocks = Link(settings.broker, f"{settings.client_id}-blocks", subscriptions=(ALL_BLOCKS,))
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stream import snapshot
+from stream import codec, snapshot
 from stream.block import Channel, Samples
 from stream.despike import DELAY_SAMPLES, Despiker
 from stream.detectors.axes import judged
@@ -197,3 +197,4 @@ def warm_up() -> None:
     counts = np.arange(120, dtype=np.int32)[:, np.newaxis] % 7 * np.ones(3, np.int32)
     pipeline.feed(Samples.raw(channels, np.arange(120, dtype=np.int64) * 2_000_000_000, counts))
     pipeline.flush()
+    codec.warm_up()

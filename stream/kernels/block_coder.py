@@ -70,7 +70,7 @@ def folded(value: int) -> np.uint64:
 @kernel
 def unfolded(value: np.uint64) -> int:
     """What `folded` was given."""
-    return np.int64(value >> np.uint64(1)) ^ -np.int64(value & np.uint64(1))
+    return int(np.int64(value >> np.uint64(1))) ^ -int(np.int64(value & np.uint64(1)))
 
 
 @kernel
@@ -108,7 +108,7 @@ def strays_of(times_ns: Ints, last: int, unit: int, strays: Ints) -> bool:
 
 @kernel
 def on_the_line(last: int, row: int, n: int) -> int:
-    """Where a row would be, were the rows evenly spaced from 0 to `last`; whole parts first, so that nothing overflows."""
+    """Where a row would be, were they evenly spaced from 0 to `last`; whole parts first, so that nothing overflows."""
     each, rest = last // (n - 1), last % (n - 1)
     return each * row + rest * row // (n - 1)
 
@@ -116,10 +116,10 @@ def on_the_line(last: int, row: int, n: int) -> int:
 @kernel
 def is_even(times_ns: Ints) -> bool:
     """Whether all steps are alike."""
+    even = True
     for row in range(2, len(times_ns)):
-        if times_ns[row] - times_ns[row - 1] != times_ns[1] - times_ns[0]:
-            return False
-    return True
+        even &= times_ns[row] - times_ns[row - 1] == times_ns[1] - times_ns[0]
+    return even
 
 
 @kernel
@@ -129,7 +129,7 @@ def put_flags(flags: Flags, state: State, out: Bytes) -> None:
     before = last = 0
     row = 0
     while row < n:
-        value = np.int64(flags[row])
+        value = int(np.int64(flags[row]))
         length = 1
         while row + length < n and flags[row + length] == flags[row]:
             length += 1
@@ -160,7 +160,7 @@ def get_flags(flags: Flags, state: State, data: Bytes, end: int) -> bool:
 
 @kernel
 def put_holes(counts: Counts, column: int, state: State, out: Bytes) -> int:
-    """Which rows of a column have no value: runs with and without, the first (with) may be empty; returns how many have."""
+    """Which rows of a column have no value: runs with and without, the first may be empty; returns how many have."""
     n = len(counts)
     missing = alike = 0
     for row in range(n):
@@ -212,6 +212,35 @@ def get_holes(counts: Counts, column: int, state: State, data: Bytes, end: int) 
 
 
 @kernel
+def any_flag(flags: Flags) -> bool:
+    """Whether any row has one."""
+    found = False
+    for row in range(len(flags)):
+        found |= flags[row] != 0
+    return found
+
+
+@kernel
+def any_hole(counts: Counts) -> bool:
+    """Whether any value is missing."""
+    n, width = counts.shape
+    found = False
+    for row in range(n):
+        for column in range(width):
+            found |= counts[row, column] == MISSING
+    return found
+
+
+@kernel
+def any_far(times_ns: Ints) -> bool:
+    """Whether differences of times could overflow; then they are sent as they are, modulo 2**64."""
+    found = False
+    for row in range(len(times_ns)):
+        found |= not -(2**62) <= times_ns[row] <= 2**62
+    return found
+
+
+@kernel
 def write_block(
     times_ns: Ints,
     counts: Counts,
@@ -225,21 +254,15 @@ def write_block(
     """A block of n >= 1 rows into `out`, which has room; returns how many bytes that took."""
     n, width = counts.shape
     even = is_even(times_ns)
-    flagged = holed = False
-    for row in range(n):
-        flagged |= flags[row] != 0
-        for column in range(width):
-            holed |= counts[row, column] == MISSING
+    flagged, holed = any_flag(flags), any_hole(counts)
     strays = np.zeros(0 if even else n, np.int64)
-    zeros = 0
-    wide = far = False
+    wide = False
     if even:
         dt_ns = times_ns[1] - times_ns[0] if n > 1 else 0
         zeros = zeros_of(dt_ns)
         step = dt_ns // 10**zeros
     else:
-        for row in range(n):
-            far |= not -(2**62) <= times_ns[row] <= 2**62
+        far = any_far(times_ns)
         zeros = 0 if far else zeros_of_all(times_ns)
         step = 0 if far else (times_ns[n - 1] - times_ns[0]) // 10**zeros
         wide = not strays_of(times_ns, step, 10**zeros, strays)
@@ -266,21 +289,79 @@ def write_block(
     if flagged:
         put_flags(flags, state, out)
     for column in range(width):
-        present = n
-        if holed:
-            present = put_holes(counts, column, state, out)
-        if present == n:
-            for row in range(n):
-                values[row] = counts[row, column]
-        else:
-            filled = 0
-            for row in range(n):
-                if counts[row, column] != MISSING:
-                    values[filled] = counts[row, column]
-                    filled += 1
+        present = put_holes(counts, column, state, out) if holed else n
+        filled = 0
+        for row in range(n):
+            if present == n or counts[row, column] != MISSING:
+                values[filled] = counts[row, column]
+                filled += 1
         if present > 0:
             put_series(values, present, cumulative, reach, distances, state, out)
     return finish_writing(state, out, place)
+
+
+@kernel
+def read_times(
+    times_ns: Ints,
+    strays_sent: int,
+    start_ns: int,
+    step: int,
+    unit: int,
+    latest_ns: int,
+    cumulative: NDArray[np.uint32],
+    reach: Ints,
+    guess: Bytes,
+    state: State,
+    data: Bytes,
+) -> int:
+    """GOOD or BAD_TIME. strays_sent: 0 where the clock is even, else UNEVEN, or UNEVEN | WIDE."""
+    n, end = len(times_ns), len(data)
+    values = np.zeros(n, np.int32)
+    distances = np.empty(n + ORDERS, np.int64)
+    times_ns[:] = 0
+    if strays_sent & UNEVEN:
+        get_series(n, cumulative, reach, guess, distances, state, data, end, values)
+        times_ns[:] = values
+    if strays_sent & WIDE:
+        get_series(n, cumulative, reach, guess, distances, state, data, end, values)
+        for row in range(n):
+            times_ns[row] = int(np.int64(values[row])) << 32 | times_ns[row] & 0xFFFFFFFF
+    found = GOOD
+    for row in range(n):
+        offset = times_ns[row] + (on_the_line(step, row, n) if strays_sent else step * row)
+        times_ns[row] = start_ns + offset * unit
+        if not -latest_ns <= times_ns[row] <= latest_ns:
+            found = BAD_TIME
+    return found
+
+
+@kernel
+def read_columns(
+    counts: Counts,
+    holed: bool,
+    cumulative: NDArray[np.uint32],
+    reach: Ints,
+    guess: Bytes,
+    state: State,
+    data: Bytes,
+) -> int:
+    """GOOD or BAD_RUNS."""
+    n, width = counts.shape
+    end = len(data)
+    values = np.zeros(n, np.int32)
+    distances = np.empty(n + ORDERS, np.int64)
+    for column in range(width):
+        present = get_holes(counts, column, state, data, end) if holed else n
+        if present < 0:
+            return BAD_RUNS
+        if present > 0:
+            get_series(present, cumulative, reach, guess, distances, state, data, end, values)
+        filled = 0
+        for row in range(n):
+            if present == n or counts[row, column] != MISSING:
+                counts[row, column] = values[filled]
+                filled += 1
+    return GOOD
 
 
 @kernel
@@ -292,62 +373,44 @@ def read_block(
     most: rows that are allowed; latest_ns: how far from 1970 times may be. Of damaged bytes any values.
     """
     end = len(data)
-    no_times, no_counts, no_flags = np.empty(0, np.int64), np.empty((0, width), np.int32), np.empty(0, np.uint16)
-    if end < 6:
-        return CUT_SHORT, 0, 0, no_times, no_counts, no_flags
-    kind = np.int64(data[0])
-    clock = kind & 3
-    start_zeros, zeros = np.int64(data[1] & 15), np.int64(data[1] >> 4)
-    seq, place = get_varint(data, 2, end)
+    kind, zeros_sent = (int(np.int64(data[0])), int(np.int64(data[1]))) if end > 1 else (0, 0)
+    start_zeros, zeros = zeros_sent & 15, zeros_sent >> 4
+    sent_seq, place = get_varint(data, 2, end)
     rows, place = get_varint(data, place, end)
     start, place = get_varint(data, place, end)
     stride, place = get_varint(data, place, end)
+    strays_sent = kind & (UNEVEN | WIDE)
+    found = GOOD
     if place > end:
-        return CUT_SHORT, 0, 0, no_times, no_counts, no_flags
-    if rows < 1 or rows > most:
-        return TOO_LONG, 0, 0, no_times, no_counts, no_flags
-    if kind >= 64 or start_zeros > MOST_ZEROS or zeros > MOST_ZEROS or seq >= np.uint64(2**32):
-        return UNKNOWN_BITS, 0, 0, no_times, no_counts, no_flags
-    n = np.int64(rows)
-    uneven = kind & UNEVEN != 0
-    if uneven and n < 3:
-        return BAD_TIME, 0, 0, no_times, no_counts, no_flags
+        found = CUT_SHORT
+    elif rows < 1 or rows > most:
+        found = TOO_LONG
+    elif kind >= 64 or start_zeros > MOST_ZEROS or zeros > MOST_ZEROS or sent_seq >= np.uint64(2**32):
+        found = UNKNOWN_BITS
+    elif strays_sent == WIDE or (strays_sent and rows < 3):
+        found = BAD_TIME
+    n = int(np.int64(rows)) if found == GOOD else 0
+    seq = int(np.int64(sent_seq)) if found == GOOD else 0
     times_ns, counts, flags = np.empty(n, np.int64), np.empty((n, width), np.int32), np.zeros(n, np.uint16)
-    values = np.zeros(n, np.int32)
-    distances = np.empty(n + ORDERS, np.int64)
-    state = np.zeros(3, np.uint64)
-    start_reading(state, data, place, end)
-    times_ns[:] = 0
-    if uneven:
-        get_series(n, cumulative, reach, guess, distances, state, data, end, values)
-        for row in range(n):
-            times_ns[row] = values[row]
-        if kind & WIDE != 0:
-            get_series(n, cumulative, reach, guess, distances, state, data, end, values)
-            for row in range(n):
-                times_ns[row] = np.int64(values[row]) << 32 | times_ns[row] & 0xFFFFFFFF
-    unit, step = np.int64(10**zeros), unfolded(stride)
-    start_ns = EPOCH_NS + unfolded(start) * np.int64(10**start_zeros)
-    bad = False
-    for row in range(n):
-        offset = times_ns[row] + (on_the_line(step, row, n) if uneven else step * row)
-        times_ns[row] = start_ns + offset * unit
-        bad |= not -latest_ns <= times_ns[row] <= latest_ns
-    if bad:
-        return BAD_TIME, 0, 0, no_times, no_counts, no_flags
-    if kind & FLAGGED != 0 and not get_flags(flags, state, data, end):
-        return BAD_RUNS, 0, 0, no_times, no_counts, no_flags
-    for column in range(width):
-        present = n
-        if kind & HOLED != 0:
-            present = get_holes(counts, column, state, data, end)
-            if present < 0:
-                return BAD_RUNS, 0, 0, no_times, no_counts, no_flags
-        if present > 0:
-            get_series(present, cumulative, reach, guess, distances, state, data, end, values)
-        filled = 0
-        for row in range(n):
-            if present == n or counts[row, column] != MISSING:
-                counts[row, column] = values[filled]
-                filled += 1
-    return GOOD, clock, np.int64(seq), times_ns, counts, flags
+    if found == GOOD:
+        state = np.zeros(3, np.uint64)
+        start_reading(state, data, place, end)
+        start_ns = EPOCH_NS + unfolded(start) * 10**start_zeros
+        found = read_times(
+            times_ns,
+            strays_sent,
+            start_ns,
+            unfolded(stride),
+            10**zeros,
+            latest_ns,
+            cumulative,
+            reach,
+            guess,
+            state,
+            data,
+        )
+        if found == GOOD and kind & FLAGGED and not get_flags(flags, state, data, end):
+            found = BAD_RUNS
+        if found == GOOD:
+            found = read_columns(counts, kind & HOLED != 0, cumulative, reach, guess, state, data)
+    return found, kind & 3, seq, times_ns, counts, flags

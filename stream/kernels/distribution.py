@@ -78,7 +78,7 @@ def _share_below(sixteenths: NDArray[np.int64], inverse: int) -> NDArray[np.int6
     index = np.minimum(place >> 12, len(CENTRAL) - 1)
     after = CENTRAL[np.minimum(index + 1, len(CENTRAL) - 1)]
     within = CENTRAL[index] + ((after - CENTRAL[index]) * (place & 4095) >> 12)
-    return (1 << 23) + np.where(sixteenths < 0, -within, within) // 2
+    return np.asarray((1 << 23) + np.where(sixteenths < 0, -within, within) // 2, np.int64)
 
 
 def _tables() -> Tables:

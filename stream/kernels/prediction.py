@@ -161,7 +161,7 @@ def analyse(values: NDArray[np.int32], n: int, reflections: Ints, spent: Floats)
     spent[1] = sums[9] * math.sqrt(spent[1])
     for index in range(order):
         sine = min(max(exact[index], -1.0), 1.0)
-        scaled = int(round(math.asin(sine) * (32.0 / math.pi)))
+        scaled = math.floor(math.asin(sine) * (32.0 / math.pi) + 0.5)
         reflections[index] = min(max(scaled, -LARGEST_Q), LARGEST_Q)
     while order > 0 and reflections[order - 1] == 0:
         order -= 1

@@ -53,9 +53,9 @@ def put_bits(state: State, out: Bytes, value: int, bits: int) -> None:
     low, span = state[LOW], state[RANGE] >> np.uint64(bits)
     moved = low + np.uint64(value) * span
     if moved < low:
-        carry(out, np.int64(state[PLACE]))
+        carry(out, int(np.int64(state[PLACE])))
     if span < WORD:
-        put_word(out, np.int64(state[PLACE]), moved)
+        put_word(out, int(np.int64(state[PLACE])), moved)
         state[PLACE] += np.uint64(4)
         moved <<= U32
         span <<= U32
@@ -85,7 +85,7 @@ def put_gamma(state: State, out: Bytes, value: int) -> None:
 @kernel
 def finish_writing(state: State, out: Bytes, first: int) -> int:
     """As few bytes as tell the number from its neighbours; returns where they end, never before `first`."""
-    low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
+    low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
     for count in range(9):
         rest = WHOLE if count == 0 else (U1 << np.uint64(64 - 8 * count)) - U1
         number = (low + rest) & ~rest
@@ -125,11 +125,11 @@ def get_bits(state: State, data: Bytes, end: int, bits: int) -> int:
     value = min(state[CODE] // span, (U1 << np.uint64(bits)) - U1)
     code = state[CODE] - value * span
     if span < WORD:
-        code = (code << U32) | get_word(data, np.int64(state[PLACE]), end)
+        code = (code << U32) | get_word(data, int(np.int64(state[PLACE])), end)
         state[PLACE] += np.uint64(4)
         span <<= U32
     state[CODE], state[RANGE] = code, span
-    return np.int64(value)
+    return int(np.int64(value))
 
 
 @kernel

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel
-from stream.kernels.distribution import ESCAPE, LOWEST_OCTAVE, PHASES, SCALES, TOTAL
+from stream.kernels.distribution import LOWEST_OCTAVE, PHASES, SCALES, TOTAL
 from stream.kernels.prediction import (
     FRACTION,
     LARGEST_Q,
     ORDERS,
     UNIT,
-    Floats,
     Ints,
     advanced,
     analyse,
@@ -55,9 +54,9 @@ SHARP = 1 << 52
 
 @kernel
 def scale_of(near: int, long: int) -> int:
-    """Four times the octave, and the quarter within it, of 3/8 of the last few distances and 5/8 of the last hundred."""
+    """Four times the octave, and the quarter in it, of 3/8 of the last few distances and 5/8 of the last hundred."""
     mix = min(max((3 * near + 5 * long) >> 3, LOWEST), SHARP)
-    return (np.float64(mix).view(np.int64) >> 50) - ((1023 + LOWEST_OCTAVE) << 2)
+    return int(np.float64(mix).view(np.int64) >> 50) - ((1023 + LOWEST_OCTAVE) << 2)
 
 
 @kernel
@@ -121,7 +120,7 @@ def put_series(
     values: Counts, n: int, cumulative: NDArray[np.uint32], reach: Ints, distances: Ints, state: State, out: Bytes
 ) -> None:
     """Values int32 [n >= 1]; distances: room for n + ORDERS."""
-    put_first(state, out, np.int64(values[0]))
+    put_first(state, out, int(np.int64(values[0])))
     if n == 1:
         return
     alike = True
@@ -145,7 +144,7 @@ def put_series(
 
 
 @kernel
-def put_rest(
+def put_rest(  # noqa: PLR0915
     values: Counts,
     n: int,
     gain: int,
@@ -163,12 +162,12 @@ def put_rest(
     coefficients_of(reflections, order, coefficients)
     c0, c1, c2, c3, c4, c5, c6, c7 = coefficients
     distances[: ORDERS + 1] = 0
-    low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
-    level = np.int64(values[0]) << FRACTION
+    low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
+    level = int(np.int64(values[0])) << FRACTION
     near = long = expected_of(expected)
     stray = 0
     for row in range(1, n):
-        value = np.int64(values[row])
+        value = int(np.int64(values[row]))
         at = row + ORDERS
         forecast = level
         if order > 0:
@@ -225,7 +224,7 @@ def put_rest(
                 put_bits(state, out, int(bucket < 0), 1)
                 put_gamma(state, out, (bucket - widest if bucket >= 0 else -bucket - widest - 1) + 1)
             put_number(state, out, over & ((1 << shift) - 1), shift)
-            low, span, place = state[LOW], state[RANGE], np.int64(state[PLACE])
+            low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
         distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, near, long, stray)
     state[LOW], state[RANGE], state[PLACE] = low, span, place
 
@@ -261,7 +260,7 @@ def get_series(
     level = first << FRACTION
     for row in range(1, n):
         at = row + ORDERS
-        forecast = np.int64(0)
+        forecast = int(np.int64(0))
         for index in range(order):
             forecast += coefficients[index] * distances[at - 1 - index]
         forecast = level + (forecast >> UNIT)
@@ -276,14 +275,14 @@ def get_series(
         widest = reach[scale]
         part = state[RANGE] >> U16
         sought = min(state[CODE] // part, np.uint64(TOTAL - 1))
-        symbol = np.int64(guess[table, sought >> np.uint64(10)])
+        symbol = int(np.int64(guess[table, sought >> np.uint64(10)]))
         while np.uint64(cumulative[table, symbol + 1]) <= sought:
             symbol += 1
         below = np.uint64(cumulative[table, symbol])
         code = state[CODE] - below * part
         span = part * (np.uint64(cumulative[table, symbol + 1]) - below)
         if span < WORD:
-            code = (code << U32) | get_word(data, np.int64(state[PLACE]), end)
+            code = (code << U32) | get_word(data, int(np.int64(state[PLACE])), end)
             state[PLACE] += np.uint64(4)
             span <<= U32
         state[CODE], state[RANGE] = code, span

@@ -38,21 +38,18 @@ def block_of(
 def series(kind: int, n: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Random, constant, huge, quantised, gap-ridden, spiky, smooth."""
     walk = np.cumsum(rng.integers(-9, 10, (n, width)), axis=0)
-    match kind:
-        case 0:
-            return rng.integers(-(2**31), 2**31, (n, width))
-        case 1:
-            return walk * 0 + 2**31 - 1
-        case 2:
-            return walk // 8 * 8
-        case 3:
-            return np.where(rng.random((n, width)) < 0.3, MISSING, walk)
-        case 4:
-            return np.where(rng.random((n, width)) < 0.1, rng.integers(-(2**31) + 1, 2**31, (n, width)), walk)
-        case 5:
-            return np.cumsum(walk, axis=0) + (np.arange(n) > n // 2)[:, np.newaxis] * 10_000
-        case _:
-            return np.where(np.arange(n)[:, np.newaxis] % 2, 2**31 - 1, -(2**31) + 1) * np.ones((1, width), np.int64)
+    wild = rng.integers(-(2**31) + 1, 2**31, (n, width))
+    ends = np.where(np.arange(n) % 2, 2**31 - 1, -(2**31) + 1)[:, np.newaxis] * np.ones((1, width), np.int64)
+    found = (
+        np.where(rng.random((n, width)) < 0.01, MISSING, wild),
+        walk * 0 + 2**31 - 1,
+        walk // 8 * 8,
+        np.where(rng.random((n, width)) < 0.3, MISSING, walk),
+        np.where(rng.random((n, width)) < 0.1, wild, walk),
+        np.cumsum(walk, axis=0) + (np.arange(n) > n // 2)[:, np.newaxis] * 10_000,
+        ends,
+    )
+    return found[kind]
 
 
 def times(kind: int, n: int, rng: np.random.Generator) -> np.ndarray:
