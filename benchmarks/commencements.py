@@ -22,7 +22,7 @@ from stream.detectors.base import Group, Rows, Telling
 from stream.detectors.commencement import FEATURES, FITTED, Commencement, Model
 from stream.events import Severity
 from stream.instant import SECOND_NS, parse_iso
-from stream.kernels.onset import FLOOR_NT
+from stream.kernels.onset import FLOOR_NT, follow_onsets
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "symh"
 YEARS = range(2000, 2011)
@@ -70,13 +70,11 @@ def listed() -> Times:
 def told(times_ns: Times, values: Figures, model: Model) -> list[Telling]:
     """What the detector says of a series of minutes."""
     n = len(values)
-    nothing = np.zeros(n, np.int64)
-    rows = Rows(
-        times_ns=times_ns, known_ns=times_ns, counts=np.zeros((n, 1), np.int32), values=values[:, np.newaxis],
-        valued=np.ones(n, np.bool_), flags=nothing.astype(np.uint16), dt_ns=nothing, fresh=nothing.astype(np.bool_),
-    )  # fmt: skip
+    rows = Rows(n, 1)
+    rows.known_ns[:] = times_ns
     detector = Commencement(Group(("h",), slice(0, 1), "nT", primary=True), n, model)
-    return detector.follow(np.stack([times_ns, np.arange(n)], axis=1), rows.values, rows)
+    found = follow_onsets(np.stack([times_ns, np.arange(n)], axis=1), values[:, np.newaxis], *detector.parts)
+    return detector.tell(found, rows)
 
 
 def matched(onsets_ns: Times, starts_ns: Times) -> list[int]:

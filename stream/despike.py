@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays
-from stream.kernels import spikes
+from stream.kernels import advance, spikes
 
 DELAY_SAMPLES = spikes.LOOKAHEAD
 """A sample's flag is final when so many later ones are known."""
@@ -37,6 +37,7 @@ class Despiker:
         self._states = np.zeros((len(columns), spikes.INTS), np.int64)
         self._typical = np.zeros((len(columns), spikes.TYPICALS))
         self.arrays: Arrays = {"states": self._states, "typical": self._typical}
+        self.parts: advance.Despiker = (columns, groups, factor, self._states, self._typical)
 
     def settle(self, counts: NDArray[np.int32], ended: bool, spike: NDArray[np.uint8], need: NDArray[np.int64]) -> int:
         """Goes on through `counts` [n, channels], the rows that are held; returns how many of them are settled.

@@ -1,5 +1,6 @@
 """What is done to every sample, in order: despike > scale > follow the clock > detect > score > let go."""
 
+import gc
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,6 +27,7 @@ from stream.detectors.stuck import stuck
 from stream.detectors.unusual import Unusual
 from stream.events import Event
 from stream.held import Held
+from stream.kernels.advance import SENSOR_STAGES, follow_sensor
 from stream.pipeline_settings import PipelineSettings
 
 __all__ = ["Pipeline", "PipelineSettings", "Released", "warm_up"]
@@ -56,18 +58,29 @@ class Pipeline:
     ) -> None:
         self._channels = channels
         self._plan = plan = judged(channels)
-        self._axes = axes = len(plan.axes)
+        axes = len(plan.axes)
         self._despiker = Despiker(plan.columns, plan.together, settings.spike_sigma)
         self._scale = Scale(plan, settings.usual_h_nt, settings.largest_field_nt)
         self._breaks = Breaks(settings.silent_after_s, CAPACITY)
         self._runs = Runs(tuple(axis.name for axis in plan.axes), CAPACITY)
         self._noisy = Noisy(plan, self._scale.per_count, CAPACITY)
+        self._unusual = Unusual(plan, CAPACITY)
+        self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
         pair = compared(plan)
         self._consistency = Consistency(plan, pair, CAPACITY) if pair else None
-        self._groups = [GroupStages(group, settings.activity_levels_nt, CAPACITY) for group in plan.groups]
-        self._unusual = Unusual(plan, CAPACITY)
         self._chronicle = Chronicle(station, sensor)
         self._held = Held(channels, axes, CAPACITY)
+        self._rows = Rows(CAPACITY, axes)
+        self._found = np.zeros(SENSOR_STAGES, np.int64)
+        self._parts = (
+            self._despiker.parts,
+            self._scale.parts,
+            self._breaks.parts,
+            self._runs.parts,
+            self._noisy.parts,
+            self._unusual.parts,
+            self._found,
+        )
         self._identity = {
             "station": station,
             "sensor": sensor,
@@ -80,7 +93,6 @@ class Pipeline:
         """A sample is let go when so many later ones have come: a constant."""
         return DELAY_SAMPLES
 
-    @property
     def noise(self) -> dict[str, float]:
         """The newest noise of each judged axis: 1 sigma of a sample, in the unit judged in; 0 while not known."""
         return dict(zip((axis.name for axis in self._plan.axes), self._noisy.sigma().tolist(), strict=True))
@@ -96,41 +108,45 @@ class Pipeline:
         """The end of the stream: lets go what is held, and ends what lasted. Don't feed the pipeline any more."""
         nothing = Samples.raw(self._channels, np.zeros(0, np.int64), np.zeros((0, len(self._channels)), np.int32))
         rest = self._advance(nothing, ended=True)
-        last_ns = self._held.last_ns
+        if not len(rest.samples):
+            return rest
+        last_ns = int(rest.samples.times_ns[-1])
         unusual = self._told([(one, WHOLE_SENSOR) for one in self._unusual.last(last_ns)])
         return Released(rest.samples, rest.scores, (*rest.events, *unusual, *self._chronicle.close_all(last_ns)))
 
     def _advance(self, new: Samples, *, ended: bool) -> Released:
         """One chunk through all stages: faults of the clock and the instrument first, then what the field did."""
-        held = self._held
-        held.append(new)
-        settled = self._despiker.settle(held.counts, ended, held.spike, held.need)
-        events: tuple[Event, ...] = ()
-        if settled > held.settled:
-            these, known_ns = held.settle(settled)
-            rows = self._scale.rows(
-                held.times_ns[these], known_ns, held.counts[these], held.spike[these], held.flags[these]
-            )
-            said = [
-                (one, WHOLE_SENSOR) for one in (*self._broken(rows), *self._frozen(rows), *self._noisy.follow(rows))
-            ]
-            for number, group in enumerate(self._groups):
-                said += [(one, number) for one in group.follow(rows)]
-            if self._consistency:
-                said += [(one, WHOLE_SENSOR) for one in self._consistency.follow(rows)]
-            said += [(one, WHOLE_SENSOR) for one in self._unusual.follow(rows, held.scores[these])]
-            events = self._told(said)
-        final = len(held) if ended else max(len(held) - DELAY_SAMPLES, 0)
-        self._despiker.drop(final)
-        return Released(*held.let_go(final), events)
+        held, rows = self._held, self._rows
+        if moved := held.append(new):
+            self._despiker.drop(moved)
+        first = held.settled
+        held.settled, held.known_row, found = follow_sensor(
+            first, held.end, held.known_row, ended, held.rows, rows.parts, *self._parts
+        )
+        times_ns = held.rows[0][first : held.settled]
+        breaks, runs, noise, unusual = self._found.tolist() if found else (0, 0, 0, 0)
+        said: list[tuple[Telling | None, int]] = []
+        if found:
+            faults = (*self._broken(breaks), *self._frozen(runs), *self._noisy.tell(noise, rows))
+            said += [(one, WHOLE_SENSOR) for one in faults]
+        for number, group in enumerate(self._groups):
+            said += [(one, number) for one in group.follow(times_ns, rows)]
+        if self._consistency:
+            said += [(one, WHOLE_SENSOR) for one in self._consistency.follow(times_ns, rows)]
+        if unusual:
+            said += [(one, WHOLE_SENSOR) for one in self._unusual.tell(unusual, rows)]
+        final = held.end if ended else max(held.end - DELAY_SAMPLES, held.begin)
+        return Released(*held.let_go(final), self._told(said))
 
-    def _broken(self, rows: Rows) -> list[Telling | None]:
-        """Where the stream is broken; sets the rows' sampling interval."""
-        return [one for each in self._breaks.follow(rows) for one in (clock_step(each), silent(each), gap(each))]
+    def _broken(self, found: int) -> list[Telling | None]:
+        """Where the stream is broken."""
+        breaks = self._breaks.read(found, self._rows)
+        return [one for each in breaks for one in (clock_step(each), silent(each), gap(each))]
 
-    def _frozen(self, rows: Rows) -> list[Telling | None]:
-        """Axes that do not move; takes their values away, and flags the rows."""
-        return [one for each in self._runs.follow(rows) for one in (saturated(each), stuck(each))]
+    def _frozen(self, found: int) -> list[Telling | None]:
+        """Axes that do not move."""
+        runs = self._runs.read(found, self._rows)
+        return [one for each in runs for one in (saturated(each), stuck(each))]
 
     def _told(self, said: list[tuple[Telling | None, int]]) -> tuple[Event, ...]:
         """What is said, in the order of the rows at which it was certain, as events; some of it explains the rest."""
@@ -156,6 +172,7 @@ class Pipeline:
 
     def save(self) -> bytes:
         """The whole state; `restore` goes on from it as if nothing had been."""
+        self._despiker.drop(self._held.move())
         held = {f"held.{name}": array for name, array in self._held.arrays().items()}
         return snapshot.write(self._arrays() | held, {**self._identity, "chronicle": self._chronicle.save()})
 
@@ -175,7 +192,7 @@ class Pipeline:
             if header.get(name) != expected:
                 raise ValueError(f"the saved state is of another pipeline: its {name} differs")
         held = {name.removeprefix("held."): arrays.pop(name) for name in list(arrays) if name.startswith("held.")}
-        pipeline._held = Held.from_arrays(held, channels, pipeline._axes, CAPACITY)
+        pipeline._held.fill(held)
         snapshot.copy_into(pipeline._arrays(), arrays)
         pipeline._chronicle.load(header.get("chronicle", ""))
         return pipeline
@@ -193,8 +210,12 @@ def _joined(parts: list[Released]) -> Released:
 def warm_up() -> None:
     """Compile or load every kernel now, so that the first sample is as quick as the others."""
     channels = (Channel("x", "nT", 0.01), Channel("y", "nT", 0.01), Channel("z", "nT", 0.01))
-    pipeline = Pipeline("warm", "up", channels)
-    counts = np.arange(120, dtype=np.int32)[:, np.newaxis] % 7 * np.ones(3, np.int32)
-    pipeline.feed(Samples.raw(channels, np.arange(120, dtype=np.int64) * 2_000_000_000, counts))
-    pipeline.flush()
-    codec.warm_up()
+    collects = gc.isenabled()
+    # What is loaded stays: to look for garbage in it takes a tenth of the time.
+    gc.disable()
+    try:
+        Pipeline("warm", "up", channels).flush()
+        codec.warm_up()
+    finally:
+        if collects:
+            gc.enable()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.events import Figure, Kind, Severity
+from stream.kernels.advance import JudgedRows
 
 Arrays = dict[str, NDArray[np.generic]]
 """A stage's state by name; the arrays are changed in place, so that whoever holds them sees the newest."""
@@ -29,28 +30,22 @@ class Group:
         return self.unit == "nT"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Samples on their way through the stages.
+    """What the stages know of the samples that are judged now, with room for `n` of them.
 
-    times_ns, known_ns: int64 [n], when each was taken, and the newest sample that was needed to say what it is;
-    counts: int32 [n, axes]; values: float64 [n, axes], in the unit that is judged in, NaN where there is none to judge;
-    valued: bool [n], any axis has a count; flags: uint16 [n], the samples' own, to be set. dt_ns: int64 [n], the
-    sampling interval, 0 while unknown, and fresh: bool [n], the stream was broken just before, are set by the stage
-    that follows the clock.
+    known_ns: int64 [n], the time of the newest sample that was needed to say what one is; values: float64 [n, axes], in
+    the unit that is judged in, NaN where there is none to judge; dt_ns: int64 [n], the sampling interval, 0 while
+    unknown; fresh: bool [n], the stream was broken just before. parts: all that the kernels look at, counts int32
+    [n, axes] and valued bool [n], any axis has a count, among it.
     """
 
-    times_ns: NDArray[np.int64]
-    known_ns: NDArray[np.int64]
-    counts: NDArray[np.int32]
-    values: NDArray[np.float64]
-    valued: NDArray[np.bool_]
-    flags: NDArray[np.uint16]
-    dt_ns: NDArray[np.int64]
-    fresh: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.times_ns)
+    def __init__(self, n: int, axes: int) -> None:
+        self.known_ns = np.zeros(n, np.int64)
+        self.values = np.zeros((n, axes))
+        self.dt_ns = np.zeros(n, np.int64)
+        self.fresh = np.zeros(n, np.bool_)
+        counts, valued = np.zeros((n, axes), np.int32), np.zeros(n, np.bool_)
+        self.parts: JudgedRows = (self.known_ns, counts, self.values, valued, self.dt_ns, self.fresh)
 
 
 @dataclass(frozen=True, slots=True)

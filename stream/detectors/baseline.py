@@ -1,30 +1,14 @@
 """The stage that learns the quiet-day curve: what the field does at each minute of an ordinary day."""
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group
-from stream.kernels import baseline
+from stream.kernels import advance, baseline
 from stream.kernels.level_layout import PENDING
 
 
-class Minutes(NamedTuple):
-    """Minutes of UTC that were closed.
-
-    whens: int64 [m, 2], their beginnings in ns and the rows that closed them; means: float64 [m, axes], NaN with less
-    than nine tenths of the minute; expected: float64 [m, axes], level and season of the quiet-day curve, NaN until it
-    is primed. means - expected is what the quiet day leaves. Steps and passes are taken out of all of it.
-    """
-
-    whens: NDArray[np.int64]
-    means: NDArray[np.float64]
-    expected: NDArray[np.float64]
-
-
 class Baseline:
-    """Learns the curve of one group of axes."""
+    """Learns the curve of one group of axes: level and season, NaN until primed; steps and passes are taken out."""
 
     def __init__(self, group: Group, capacity: int) -> None:
         axes = len(group.names)
@@ -41,12 +25,7 @@ class Baseline:
             "season": self._season,
             "visits": self._visits,
         }
-
-    def follow(self, tick_whens: NDArray[np.int64], ticks: NDArray[np.float64]) -> Minutes:
-        """Takes natural ticks [n, axes] and their whens [n, 3]; the minutes are valid until the next call."""
-        made = baseline.follow_minutes(
-            tick_whens,
-            ticks,
+        self.parts: advance.Baseline = (
             self._ints,
             self._figures,
             self._season,
@@ -55,4 +34,3 @@ class Baseline:
             self._means,
             self._expected,
         )
-        return Minutes(self._whens[:made], self._means[:made], self._expected[:made])

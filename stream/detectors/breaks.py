@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.detectors.base import Arrays, Rows
-from stream.kernels import clockwork
+from stream.kernels import advance, clockwork
 
 
 class Break(NamedTuple):
@@ -31,19 +31,10 @@ class Breaks:
         self._whens = np.zeros((2 * capacity, clockwork.WHENS), np.int64)
         self._figures = np.zeros((2 * capacity, clockwork.FIGURES))
         self.arrays: Arrays = {"state": self._state}
+        self.parts: advance.Breaks = (int(silent_after_s * 1e9), self._state, self._whens, self._figures)
 
-    def follow(self, rows: Rows) -> list[Break]:
-        """Sets dt_ns and fresh of the rows; returns where the stream was broken."""
-        found = clockwork.follow_clock(
-            rows.times_ns,
-            rows.valued,
-            int(self._silent_after_s * 1e9),
-            self._state,
-            rows.dt_ns,
-            rows.fresh,
-            self._whens,
-            self._figures,
-        )
+    def read(self, found: int, rows: Rows) -> list[Break]:
+        """Where the stream was broken in these rows."""
         return [self._break(i, rows) for i in range(found)]
 
     def _break(self, i: int, rows: Rows) -> Break:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling, rounded
 from stream.events import Figure, Kind, Severity
-from stream.kernels import onset
+from stream.kernels import advance, onset
 from stream.kernels.level_layout import PENDING
 
 
@@ -48,31 +47,27 @@ class Commencement:
         by_h = [name.lower().lstrip("b").startswith("h") for name in group.names]
         self._use = np.arange(axes) == by_h.index(True) if any(by_h) else np.ones(axes, np.bool_)
         self._signed = any(by_h)
-        self._weights = np.array(model.weights)
-        self._limits = np.array([model.told, model.warned, model.early])
         self._ints = np.zeros(onset.INTS, np.int64)
         self._figures = np.zeros((onset.FIGURE_ROWS, axes))
         self._rises = np.zeros((onset.RING, onset.RISES))
         self._whens = np.zeros((capacity + PENDING, onset.WHENS), np.int64)
         self._found = np.zeros((capacity + PENDING, onset.RESULTS + axes))
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures, "rises": self._rises}
-
-    def follow(self, whens: NDArray[np.int64], values: NDArray[np.float64], rows: Rows) -> list[Telling]:
-        """Takes the buckets that these rows closed; returns what is to be told."""
-        found = onset.follow_onsets(
-            whens,
-            values,
+        self.parts: advance.Onsets = (
             self._use,
             self._signed,
-            self._weights,
-            self._limits,
-            round(self._model.rest_s * 1e9),
+            np.array(model.weights),
+            np.array([model.told, model.warned, model.early]),
+            round(model.rest_s * 1e9),
             self._ints,
             self._figures,
             self._rises,
             self._whens,
             self._found,
         )
+
+    def tell(self, found: int, rows: Rows) -> list[Telling]:
+        """What is to be told of these rows."""
         return [self._telling(i, rows) for i in range(found)]
 
     def _telling(self, i: int, rows: Rows) -> Telling:

@@ -55,10 +55,10 @@ class Consistency:
         self._found = np.zeros((capacity, consistency.RESULTS))
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures}
 
-    def follow(self, rows: Rows) -> list[Telling]:
-        """What is to be told of these rows."""
+    def follow(self, times_ns: NDArray[np.int64], rows: Rows) -> list[Telling]:
+        """What is to be told of the rows that are judged now, which are of these times [n]."""
         found = consistency.follow_difference(
-            rows.times_ns,
+            times_ns,
             rows.dt_ns,
             rows.fresh,
             rows.values,

@@ -1,12 +1,10 @@
 """How disturbed the field is: activity levels of the last hour, told as they rise and when it is calm again."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
-from stream.detectors.baseline import Minutes
 from stream.events import Kind, Severity
-from stream.kernels import activity
+from stream.kernels import activity, advance
 from stream.kernels.level_layout import PENDING
 
 LEVELS = ("quiet", "active", "minor", "major", "severe")
@@ -28,16 +26,7 @@ class Disturbance:
         self._whens = np.zeros((capacity + PENDING, activity.WHENS), np.int64)
         self._found = np.zeros((capacity + PENDING, activity.RESULTS))
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures, "worst": self._worst}
-
-    def follow(
-        self, whens: NDArray[np.int64], values: NDArray[np.float64], minutes: Minutes, rows: Rows
-    ) -> list[Telling]:
-        """Takes the buckets and the minutes that these rows closed; returns what is to be told."""
-        found = activity.follow_activity(
-            whens,
-            values,
-            minutes.whens,
-            minutes.expected,
+        self.parts: advance.Activity = (
             self._limits,
             RATE_PART,
             self._ints,
@@ -46,6 +35,9 @@ class Disturbance:
             self._whens,
             self._found,
         )
+
+    def tell(self, found: int, rows: Rows) -> list[Telling]:
+        """What is to be told of these rows."""
         return [self._telling(i, rows) for i in range(found)]
 
     def _telling(self, i: int, rows: Rows) -> Telling:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
-from stream.kernels import level, level_layout, ticks
+from stream.kernels import advance, level_layout, ticks
 
 SLOWEST_EDGE_NT_PER_S = 2.0
 """The field itself hardly ever moves faster at the ground, but within the largest storms; a hand does."""
@@ -51,8 +50,6 @@ class Excursions:
         self._kept_ns = np.zeros(level_layout.PENDING, np.int64)
         self._kept = np.zeros((level_layout.PENDING, axes))
         self._counters = np.zeros(2, np.int64)
-        self.made = self._tick_whens[:0], self._ticks[:0]
-        """Times, rows and lengths of the ticks that the last rows made, and their values."""
         self._natural_whens = np.zeros((capacity + level_layout.PENDING, 3), np.int64)
         self._natural = np.zeros((capacity + level_layout.PENDING, axes))
         self._whens = np.zeros((capacity, level_layout.WHENS), np.int64)
@@ -66,45 +63,21 @@ class Excursions:
             "kept_ns": self._kept_ns,
             "kept": self._kept,
         }
-
-    def follow(
-        self, rows: Rows, values: NDArray[np.float64]
-    ) -> tuple[list[Excursion], NDArray[np.int64], NDArray[np.float64]]:
-        """What was found; and the ticks handed on: times, the rows that told them and lengths in ns [m, 3], values
-        [m, axes].
-
-        The arrays are valid until the next call.
-        """
-        made = ticks.make_ticks(
-            rows.times_ns,
-            rows.dt_ns,
-            rows.fresh,
-            values,
-            self._tick_ints,
-            self._tick_figures,
-            self._tick_whens,
-            self._ticks,
-        )
-        self.made = self._tick_whens[:made], self._ticks[:made]
-        if not made:
-            return [], self._natural_whens[:0], self._natural[:0]
-        level.follow_level(
-            self._tick_whens[:made],
-            self._ticks[:made],
-            SLOWEST_EDGE_NT_PER_S if self._group.is_field else 0.0,
+        self.ticks: advance.Ticks = (self._tick_ints, self._tick_figures, self._tick_whens, self._ticks)
+        self.level: advance.Level = (
+            SLOWEST_EDGE_NT_PER_S if group.is_field else 0.0,
             self._ints,
             self._figures,
             self._singles,
             self._kept_ns,
             self._kept,
-            self._counters,
-            self._natural_whens,
-            self._natural,
-            self._whens,
-            self._found,
         )
-        found, natural = self._counters.tolist()
-        return [self._excursion(i, rows) for i in range(found)], self._natural_whens[:natural], self._natural[:natural]
+        self.natural: advance.Natural = (self._counters, self._natural_whens, self._natural)
+        self.findings: advance.Findings = (self._whens, self._found)
+
+    def read(self, found: int, rows: Rows) -> list[Excursion]:
+        """The excursions found in these rows."""
+        return [self._excursion(i, rows) for i in range(found)]
 
     def _excursion(self, i: int, rows: Rows) -> Excursion:
         axes = len(self._group.names)

@@ -2,6 +2,7 @@
 disturbance."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling
 from stream.detectors.baseline import Baseline
@@ -12,6 +13,7 @@ from stream.detectors.excursions import Excursions
 from stream.detectors.passes import Passes
 from stream.detectors.step import step
 from stream.detectors.transient import transient
+from stream.kernels.advance import GROUP_STAGES, follow_group
 
 
 class GroupStages:
@@ -21,30 +23,36 @@ class GroupStages:
         self._group = group
         self._excursions = Excursions(group, capacity)
         self._passes = Passes(group, capacity)
-        self._buckets = Buckets(group, capacity)
         self._baseline = Baseline(group, capacity)
+        self._buckets = Buckets(group, capacity)
         self._commencement = Commencement(group, capacity)
         self._disturbance = Disturbance(group, activity_levels_nt, capacity)
-
-    def follow(self, rows: Rows) -> list[Telling | None]:
-        """What the detectors say of these rows; nature is judged on what steps and passes leave of them."""
-        excursions, tick_whens, ticks = self._excursions.follow(
-            rows, np.ascontiguousarray(rows.values[:, self._group.columns])
+        self._found = np.zeros(GROUP_STAGES, np.int64)
+        self._parts = (
+            group.columns.start,
+            group.primary,
+            self._excursions.ticks,
+            self._excursions.level,
+            self._excursions.natural,
+            self._excursions.findings,
+            self._passes.parts,
+            self._baseline.parts,
+            self._buckets.parts,
+            self._commencement.parts,
+            self._disturbance.parts,
+            self._found,
         )
+
+    def follow(self, times_ns: NDArray[np.int64], rows: Rows) -> list[Telling | None]:
+        """What the detectors say of the rows that are judged now, which are of these times [n]."""
+        if follow_group(times_ns, rows.values, rows.dt_ns, rows.fresh, *self._parts) == 0:
+            return []
+        excursions, passes, onsets, activity = self._found.tolist()
         said: list[Telling | None] = []
-        said += [one for found in excursions for one in (step(found, self._group), transient(found, self._group))]
-        said += self._passes.follow(*self._excursions.made, rows)
-        if not self._group.primary:
-            return said
-        if not len(ticks):
-            return said
-        minutes = self._baseline.follow(tick_whens, ticks)
-        whens, buckets = self._buckets.follow(tick_whens, ticks)
-        if len(whens):
-            said += self._commencement.follow(whens, buckets, rows)
-        if len(whens) or len(minutes.whens):
-            said += self._disturbance.follow(whens, buckets, minutes, rows)
-        return said
+        for found in self._excursions.read(excursions, rows):
+            said += [step(found, self._group), transient(found, self._group)]
+        said += self._passes.tell(passes, rows)
+        return said + self._commencement.tell(onsets, rows) + self._disturbance.tell(activity, rows)
 
     def arrays(self) -> Arrays:
         """The state of the stages, by name."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from stream.detectors.axes import Judged
 from stream.detectors.base import Arrays, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
-from stream.kernels import noise
+from stream.kernels import advance, noise
 
 WORTH_A_WARNING_NT = 0.1
 """Less is told, but warns nobody: INTERMAGNET allows one-second data a noise of 100 pT."""
@@ -39,24 +39,14 @@ class Noisy:
             "since_ns": self._since_ns,
             "loudest": self._loudest,
         }
+        self.parts: advance.Noise = (self._ints, self._figures, self._whens, self._found)
 
     def sigma(self) -> NDArray[np.float64]:
         """The newest noise of each axis [axes], 1 sigma of a sample in the unit judged in; 0 while nothing is known."""
         return self._figures[:, noise.MEAN_THIRD] / noise.SIZE_OF_SIGMA * self._per_count()
 
-    def follow(self, rows: Rows) -> list[Telling]:
+    def tell(self, found: int, rows: Rows) -> list[Telling]:
         """What is to be told of these rows."""
-        found = noise.follow_noise(
-            rows.times_ns,
-            rows.dt_ns,
-            rows.fresh,
-            rows.counts,
-            rows.values,
-            self._ints,
-            self._figures,
-            self._whens,
-            self._found,
-        )
         by_row = sorted(range(found), key=lambda i: (int(self._whens[i, 5]), i))
         return [one for i in by_row if (one := self._turned(i, rows)) is not None]
 

@@ -4,11 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.base import Arrays, Group, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
-from stream.kernels import passes
+from stream.kernels import advance, passes
 
 WARNING_NT, WARNING_ENERGY, WARNING_RISE = 5.0, 1000.0, 0.5
 """A smaller pass is worth knowing and no more; so is one that barely stands out, or does not clearly come back."""
@@ -63,12 +62,7 @@ class Passes:
             "best": self._best,
             "best_figures": self._best_figures,
         }
-
-    def follow(self, tick_whens: NDArray[np.int64], ticks: NDArray[np.float64], rows: Rows) -> list[Telling]:
-        """Takes the ticks that these rows made; returns what is to be told."""
-        found = passes.follow_passes(
-            tick_whens,
-            ticks,
+        self.parts: advance.Passes = (
             _FUNCTIONS,
             _STEPS,
             self._ints,
@@ -82,6 +76,9 @@ class Passes:
             self._whens,
             self._figures,
         )
+
+    def tell(self, found: int, rows: Rows) -> list[Telling]:
+        """What is to be told of these rows."""
         return [weak_transient(self._pass(i), self._group, rows) for i in range(found)]
 
     def _pass(self, i: int) -> WeakPass:

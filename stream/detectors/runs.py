@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.detectors.base import Arrays, Rows
-from stream.kernels import runs
+from stream.kernels import advance, runs
 
 LONG_S = 600.0
 SHORTEST_S = 3.0
@@ -41,22 +41,18 @@ class Runs:
         self._whens = np.zeros((capacity * (2 * axes + 2), runs.WHENS), np.int64)
         self._found = np.zeros((capacity * (2 * axes + 2), runs.FIGURES))
         self.arrays: Arrays = {"ints": self._ints, "figures": self._figures, "sorts": self._sorts}
-
-    def follow(self, rows: Rows) -> list[Run]:
-        """The runs found; flags the rows, and takes the values of such axes away: they say nothing of the field."""
-        found = runs.follow_runs(
-            rows.times_ns,
-            rows.counts,
+        self.parts: advance.Runs = (
             int(SHORTEST_S * 1e9),
             int(LONG_S * 1e9),
             self._ints,
             self._figures,
             self._sorts,
-            rows.flags,
-            rows.values,
             self._whens,
             self._found,
         )
+
+    def read(self, found: int, rows: Rows) -> list[Run]:
+        """The runs found in these rows."""
         return [self._run(i, rows) for i in range(found)]
 
     def _run(self, i: int, rows: Rows) -> Run:

@@ -1,12 +1,11 @@
 """Something that no other detector knows: a channel is where, or as rough, as it has hardly ever been."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.detectors.axes import Axis, Judged
 from stream.detectors.base import Arrays, Rows, Telling, confidence, rounded
 from stream.events import Figure, Kind, Severity
-from stream.kernels import unusual, unusual_views
+from stream.kernels import advance, unusual, unusual_views
 
 ENTER_DECADES = 12.0
 """What the views of an axis say beyond one in a hundred, added up, above which it is an event."""
@@ -43,24 +42,19 @@ class Unusual:
             "ints": self._ints,
             "figures": self._figures,
         }
-
-    def follow(self, rows: Rows, scores: NDArray[np.float32]) -> list[Telling]:
-        """Sets the rows' scores [n]; returns what was unusual, and is old enough to be told."""
-        found = unusual.score_rows(
-            rows.times_ns,
-            rows.dt_ns,
-            rows.counts,
-            rows.values,
+        self.parts: advance.Unusual = (
             ENTER_DECADES,
             int(HOLD_BACK_S * 1e9),
             int(REST_S * 1e9),
             self._state,
             self._ints,
             self._figures,
-            scores,
             self._whens,
             self._found,
         )
+
+    def tell(self, found: int, rows: Rows) -> list[Telling]:
+        """What was unusual, and is old enough to be told, as of these rows."""
         return [self._telling(i, int(rows.known_ns[self._whens[i, 3]])) for i in range(found)]
 
     def last(self, known_ns: int) -> list[Telling]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel
-from stream.kernels.hampel import median_mad
+from stream.kernels.hampel import sort_short
 
 INTERVALS = 33
 """Intervals, the newest ones, whose median is the sampling interval."""
@@ -22,32 +22,42 @@ WHENS, FIGURES = 4, 2
 
 @kernel
 def note(
-    found: int, whens: NDArray[np.int64], figures: NDArray[np.float64], what: int, start: int, end: int, at_row: int
+    found: int,
+    whens: NDArray[np.int64],
+    figures: NDArray[np.float64],
+    what: int,
+    start: int,
+    end: int,
+    at_row: int,
+    dt_ns: int,
 ) -> int:
-    """Write a finding's times, and the seconds between them; returns the new number of findings."""
+    """Write a finding's times, the seconds between them and the sampling interval; returns the number of findings."""
     whens[found, 0] = what
     whens[found, 1] = start
     whens[found, 2] = end
     whens[found, 3] = at_row
     figures[found, 0] = (end - start) / 1e9
+    figures[found, 1] = dt_ns / 1e9
     return found + 1
 
 
 @kernel
 def interval_of(state: NDArray[np.int64], scratch: NDArray[np.int64]) -> int:
     """The median of the intervals in the ring."""
-    median, _ = median_mad(state[FIRST_INTERVAL:], min(state[STEPS], INTERVALS), scratch)
-    return int(median)
+    n = min(state[STEPS], INTERVALS)
+    scratch[:n] = state[FIRST_INTERVAL : FIRST_INTERVAL + n]
+    sort_short(scratch, n)
+    return int((scratch[(n - 1) // 2] + scratch[n // 2]) / 2.0)
 
 
 @kernel
 def follow_clock(
     times_ns: NDArray[np.int64],
     valued: NDArray[np.bool_],
-    silent_after_ns: int,
-    state: NDArray[np.int64],
     dt_ns: NDArray[np.int64],
     fresh: NDArray[np.bool_],
+    silent_after_ns: int,
+    state: NDArray[np.int64],
     whens: NDArray[np.int64],
     figures: NDArray[np.float64],
 ) -> int:
@@ -57,44 +67,45 @@ def follow_clock(
     """
     scratch = np.empty(INTERVALS, np.int64)
     found = 0
+    steps, dt, last = state[STEPS], state[DT_NS], state[LAST_NS]
+    slot = steps % INTERVALS
     for row in range(len(times_ns)):
         now = times_ns[row]
         fresh[row] = state[ROWS] == 0
-        step = now - state[LAST_NS]
+        step = now - last
         if state[ROWS] == 0:
             state[VALUED_NS] = now
+            state[ROWS] = 1
         elif step < 0:
-            found = note(found, whens, figures, BACKWARDS, state[LAST_NS], now, row)
-            figures[found - 1, 1] = state[DT_NS] / 1e9
+            found = note(found, whens, figures, BACKWARDS, last, now, row, dt)
             fresh[row] = True
         elif step > 0:
-            state[FIRST_INTERVAL + state[STEPS] % INTERVALS] = step
-            state[STEPS] += 1
-            if state[STEPS] == FIRST_LOOK or state[STEPS] % INTERVALS == 0:
+            state[FIRST_INTERVAL + slot] = step
+            steps += 1
+            slot = slot + 1 if slot + 1 < INTERVALS else 0
+            if steps == FIRST_LOOK or slot == 0:
+                state[STEPS] = steps
                 interval = interval_of(state, scratch)
-                fresh[row] = 5 * abs(interval - state[DT_NS]) > state[DT_NS]
-                state[DT_NS] = interval
-            if state[DT_NS] > 0 and 2 * step > 7 * state[DT_NS]:
-                found = note(found, whens, figures, FORWARDS, state[LAST_NS], now, row)
-                figures[found - 1, 1] = state[DT_NS] / 1e9
-                fresh[row] = fresh[row] or step > max(8 * state[DT_NS], 5_000_000_000)
+                fresh[row] = 5 * abs(interval - dt) > dt
+                dt = interval
+            if dt > 0 and 2 * step > 7 * dt:
+                found = note(found, whens, figures, FORWARDS, last, now, row, dt)
+                fresh[row] = fresh[row] or step > max(8 * dt, 5_000_000_000)
         if not valued[row]:
             if state[EMPTY] == 0:
                 state[EMPTY_FROM_NS] = state[VALUED_NS]
                 state[EMPTY_TOLD] = 0
             state[EMPTY] += 1
             if state[EMPTY] >= 3 and not state[EMPTY_TOLD] and now - state[EMPTY_FROM_NS] >= silent_after_ns:
-                found = note(found, whens, figures, EMPTY_OPEN, state[EMPTY_FROM_NS], now, row)
-                figures[found - 1, 1] = state[DT_NS] / 1e9
+                found = note(found, whens, figures, EMPTY_OPEN, state[EMPTY_FROM_NS], now, row, dt)
                 state[EMPTY_TOLD] = 1
         else:
             if state[EMPTY] >= 3:
-                found = note(found, whens, figures, EMPTY_CLOSED, state[EMPTY_FROM_NS], now, row)
-                figures[found - 1, 1] = state[DT_NS] / 1e9
+                found = note(found, whens, figures, EMPTY_CLOSED, state[EMPTY_FROM_NS], now, row, dt)
                 fresh[row] = True
             state[EMPTY] = 0
             state[VALUED_NS] = now
-        state[LAST_NS] = now
-        state[ROWS] = 1
-        dt_ns[row] = state[DT_NS]
+        last = now
+        dt_ns[row] = dt
+    state[STEPS], state[DT_NS], state[LAST_NS] = steps, dt, last
     return found

@@ -27,17 +27,18 @@ def make_ticks(
     dt_ns: NDArray[np.int64],
     fresh: NDArray[np.bool_],
     values: NDArray[np.float64],
+    first_axis: int,
     ints: NDArray[np.int64],
     figures: NDArray[np.float64],
     whens: NDArray[np.int64],
     ticks: NDArray[np.float64],
 ) -> int:
-    """Sets whens [m, WHENS] and ticks [m, axes], the means of values [n, axes]; returns m <= n.
+    """Sets whens [m, WHENS] and ticks [m, axes], the means of as many columns of values [n, all axes]; returns m <= n.
 
     An axis without any value in a tick is NaN; a row without any value does not count. Nothing comes of rows before
     the sampling interval is known. A break of the stream closes no tick: what was open is given up.
     """
-    axes = values.shape[1]
+    axes = figures.shape[1]
     made, known_dt, in_tick = 0, 0, 1
     rows, broken = ints[ROWS], ints[BROKEN]
     for row in range(len(times_ns)):
@@ -51,21 +52,29 @@ def make_ticks(
             known_dt = dt
             in_tick = max(1, (AIM_NS + dt // 2) // dt)
         any_value = False
-        for axis in range(axes):
-            value = values[row, axis]
-            if not math.isnan(value):
-                figures[SUM, axis] += value
-                figures[NUMBER, axis] += 1.0
-                any_value = True
-        rows += any_value
-        if rows < in_tick or not any_value:
-            continue
-        rows = 0
-        for axis in range(axes):
-            number = figures[NUMBER, axis]
-            ticks[made, axis] = figures[SUM, axis] / number if number > 0.0 else math.nan
-            figures[SUM, axis] = 0.0
-            figures[NUMBER, axis] = 0.0
+        if in_tick == 1 and rows == 0:
+            for axis in range(axes):
+                value = values[row, first_axis + axis]
+                ticks[made, axis] = value
+                any_value = any_value or not math.isnan(value)
+            if not any_value:
+                continue
+        else:
+            for axis in range(axes):
+                value = values[row, first_axis + axis]
+                if not math.isnan(value):
+                    figures[SUM, axis] += value
+                    figures[NUMBER, axis] += 1.0
+                    any_value = True
+            rows += any_value
+            if rows < in_tick or not any_value:
+                continue
+            rows = 0
+            for axis in range(axes):
+                number = figures[NUMBER, axis]
+                ticks[made, axis] = figures[SUM, axis] / number if number > 0.0 else math.nan
+                figures[SUM, axis] = 0.0
+                figures[NUMBER, axis] = 0.0
         whens[made, TIME_NS] = times_ns[row]
         whens[made, ROW] = row
         whens[made, LENGTH_NS] = in_tick * dt

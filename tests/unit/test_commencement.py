@@ -102,10 +102,11 @@ def told(values: NDArray[np.float64], names: tuple[str, ...] = ("h",), step_s: i
     """What the detector says of buckets [n, axes]."""
     n = len(values)
     times = START + np.arange(n, dtype=np.int64) * step_s * SECOND
-    no = np.zeros(n, np.int64)
-    rows = Rows(times, times, np.zeros(values.shape, np.int32), values, no == 0, no.astype(np.uint16), no, no == 1)
+    rows = Rows(n, len(names))
+    rows.known_ns[:] = times
     detector = Commencement(Group(names, slice(0, len(names)), "nT", primary=True), n)
-    return detector.follow(np.stack([times, np.arange(n)], axis=1), values, rows)
+    found = onset.follow_onsets(np.stack([times, np.arange(n)], axis=1), values, *detector.parts)
+    return detector.tell(found, rows)
 
 
 def calm(n: int, noise_nt: float = 0.3, axes: int = 1) -> NDArray[np.float64]:

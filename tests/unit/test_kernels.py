@@ -86,8 +86,12 @@ def test_values_are_counts_times_factors_and_angles_go_by_the_first_h(kind: str,
     flags = np.zeros(60, np.uint16)
     scale.to_values(
         counts,
-        np.arange(3),
         spike,
+        flags,
+        judged,
+        comp,
+        valued,
+        np.arange(3),
         np.array(factors),
         np.array(by_h),
         h,
@@ -95,10 +99,6 @@ def test_values_are_counts_times_factors_and_angles_go_by_the_first_h(kind: str,
         math.pi / 10_800.0,
         80_000.0,
         np.zeros(1),
-        judged,
-        comp,
-        valued,
-        flags,
     )
     np.testing.assert_allclose(comp, ref, rtol=1e-12)
     np.testing.assert_array_equal(judged, counts)
@@ -124,10 +124,10 @@ def test_the_sampling_interval_is_the_median_of_the_rises(steps: str) -> None:
     found = clockwork.follow_clock(
         times,
         np.ones(n, np.bool_),
-        120 * SECOND,
-        np.zeros(clockwork.INTS, np.int64),
         comp,
         np.zeros(n, np.bool_),
+        120 * SECOND,
+        np.zeros(clockwork.INTS, np.int64),
         np.zeros((2 * n, clockwork.WHENS), np.int64),
         np.zeros((2 * n, clockwork.FIGURES)),
     )
@@ -145,13 +145,13 @@ def test_an_axis_is_stuck_only_within_a_run_that_is_longer_than_all_before(kind:
     runs.follow_runs(
         np.arange(n) * SECOND // 10,
         counts[:, np.newaxis],
+        flags,
+        np.zeros((n, 1)),
         0,
         600 * SECOND,
         np.zeros((1, runs.AXIS_INTS), np.int64),
         np.zeros((1, runs.AXIS_FIGURES)),
         np.zeros((2, runs.SORT_INTS), np.int64),
-        flags,
-        np.zeros((n, 1)),
         np.zeros((4 * n, runs.WHENS), np.int64),
         np.zeros((4 * n, runs.FIGURES)),
     )

@@ -8,6 +8,7 @@ from stream.detectors.passes import Passes
 from stream.events import Kind, Severity
 from stream.instant import SECOND_NS
 from stream.kernels import ticks as tick_kernel
+from stream.kernels.passes import follow_passes
 from tests import naive_passes
 
 XYZ = Group(("x", "y", "z"), slice(0, 3), "nT", primary=True)
@@ -33,12 +34,10 @@ def whens_of(n: int, tick_ns: int, fresh: set[int], moved: set[int]) -> np.ndarr
 def told(values: np.ndarray, tick_ns: int = SECOND_NS, fresh: set[int] = frozenset(), moved: set[int] = frozenset()):
     n = len(values)
     whens = whens_of(n, tick_ns, fresh, moved)
-    empty = np.zeros(n, np.int64)
-    rows = Rows(
-        whens[:, 0], whens[:, 0], np.zeros((n, 3), np.int32), values, np.ones(n, bool), np.zeros(n, np.uint16),
-        empty, empty.astype(bool),
-    )  # fmt: skip
-    return Passes(XYZ, n).follow(whens, values, rows)
+    rows = Rows(n, 3)
+    rows.known_ns[:] = whens[:, tick_kernel.TIME_NS]
+    stage = Passes(XYZ, n)
+    return stage.tell(follow_passes(whens, values, *stage.parts), rows)
 
 
 def noise(n: int, seed: int = 1) -> np.ndarray:
