@@ -37,12 +37,12 @@ class Told:
         if not self.meets(telling):
             return False
         if self.kind == telling.kind:
-            return self.group != group or (self.kind == Kind.TRANSIENT and self.overlaps(telling))
+            return self.group != group or (self.kind in (Kind.STEP, Kind.TRANSIENT) and self.overlaps(telling))
         large = self.amplitude is None or telling.amplitude is None or 2.0 * self.amplitude >= telling.amplitude
         return large and self.kind in (telling.explained_by or EXPLAINED_BY.get(telling.kind, ()))
 
     def overlaps(self, telling: Telling) -> bool:
-        """Whether both have ended and have some time in common: a pass is looked for in two ways."""
+        """Whether both have ended and have some time in common: passes and steps are looked for in two ways."""
         if self.end_ns is None or telling.end_ns is None:
             return False
         return self.start_ns <= telling.end_ns and telling.start_ns <= self.end_ns

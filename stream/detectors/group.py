@@ -1,5 +1,5 @@
-"""What is judged on one group of axes, in order: level > step, transient > passes > baseline, buckets > commencement,
-disturbance."""
+"""What is judged on one group of axes, in order: level > step, transient > passes, edges > baseline, buckets >
+commencement, disturbance."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from stream.detectors.baseline import Baseline
 from stream.detectors.buckets import Buckets
 from stream.detectors.commencement import Commencement
 from stream.detectors.disturbance import Disturbance
+from stream.detectors.edges import Edges
 from stream.detectors.excursions import Excursions
 from stream.detectors.passes import Passes
 from stream.detectors.step import step
@@ -23,6 +24,7 @@ class GroupStages:
         self._group = group
         self._excursions = Excursions(group, capacity)
         self._passes = Passes(group, capacity)
+        self._edges = Edges(group, capacity)
         self._baseline = Baseline(group, capacity)
         self._buckets = Buckets(group, capacity)
         self._commencement = Commencement(group, capacity)
@@ -36,6 +38,7 @@ class GroupStages:
             self._excursions.natural,
             self._excursions.findings,
             self._passes.parts,
+            self._edges.parts,
             self._baseline.parts,
             self._buckets.parts,
             self._commencement.parts,
@@ -47,11 +50,11 @@ class GroupStages:
         """What the detectors say of the rows that are judged now, which are of these times [n]."""
         if follow_group(times_ns, rows.values, rows.dt_ns, rows.fresh, *self._parts) == 0:
             return []
-        excursions, passes, onsets, activity = self._found.tolist()
+        excursions, passes, edges, onsets, activity = self._found.tolist()
         said: list[Telling | None] = []
         for found in self._excursions.read(excursions, rows):
             said += [step(found, self._group), transient(found, self._group)]
-        said += self._passes.tell(passes, rows)
+        said += self._passes.tell(passes, rows) + self._edges.tell(edges, rows)
         return said + self._commencement.tell(onsets, rows) + self._disturbance.tell(activity, rows)
 
     def arrays(self) -> Arrays:
@@ -59,6 +62,7 @@ class GroupStages:
         stages: dict[str, Arrays] = {
             "excursions": self._excursions.arrays,
             "passes": self._passes.arrays,
+            "edges": self._edges.arrays,
             "buckets": self._buckets.arrays,
             "baseline": self._baseline.arrays,
             "commencement": self._commencement.arrays,

@@ -14,6 +14,7 @@ from stream.kernels.activity import follow_activity
 from stream.kernels.baseline import follow_minutes
 from stream.kernels.buckets import fill_buckets
 from stream.kernels.clockwork import follow_clock
+from stream.kernels.edges import follow_edges
 from stream.kernels.level import follow_level
 from stream.kernels.noise import follow_noise
 from stream.kernels.onset import follow_onsets
@@ -27,8 +28,8 @@ from stream.kernels.unusual import score_rows
 BREAKS, RUNS, NOISE, UNUSUAL = range(4)
 SENSOR_STAGES = 4
 """How many findings each stage has that judges the whole sensor."""
-EXCURSIONS, PASSES, ONSETS, ACTIVITY = range(4)
-GROUP_STAGES = 4
+EXCURSIONS, PASSES, EDGES, ONSETS, ACTIVITY = range(5)
+GROUP_STAGES = 5
 """How many findings each stage has that judges a group of axes."""
 
 Ints = NDArray[np.int64]
@@ -51,6 +52,7 @@ Natural = tuple[Ints, Ints, Floats]
 Findings = tuple[Ints, Floats]
 Buckets = tuple[Ints, Floats, Ints, Floats]
 Passes = tuple[Floats, Floats, Ints, Floats, Floats, Floats, Floats, Floats, Ints, Floats, Ints, Floats]
+Edges = tuple[Floats, Ints, Ints, Floats, Floats, Floats, Ints, Floats]
 Baseline = tuple[Ints, Floats, Floats, NDArray[np.uint8], Ints, Floats, Floats]
 Onsets = tuple[Bools, bool, Floats, Floats, int, Ints, Floats, Floats, Ints, Floats]
 Activity = tuple[Floats, float, Ints, Floats, Floats, Ints, Floats]
@@ -111,13 +113,14 @@ def follow_group(
     natural: Natural,
     excursions: Findings,
     passes: Passes,
+    edges: Edges,
     baseline: Baseline,
     buckets: Buckets,
     onsets: Onsets,
     activity: Activity,
     found: Ints,
 ) -> int:
-    """Ticks > level > passes > baseline, buckets > onsets, activity: what a group of axes did in rows of times_ns [n].
+    """Ticks > level > passes, edges > baseline, buckets > onsets, activity: what a group did in rows of times_ns [n].
 
     Nature is judged on what steps and passes leave of the field, and on the primary group only. values [n or more, all
     axes], dt_ns and fresh [n or more]: of JudgedRows; first_axis: of the group among all axes. Returns the sum of found
@@ -132,6 +135,7 @@ def follow_group(
     follow_level(tick_whens[:made], tick_values[:made], *level, *natural, *excursions)
     found[EXCURSIONS] = counters[0]
     found[PASSES] = follow_passes(tick_whens[:made], tick_values[:made], *passes)
+    found[EDGES] = follow_edges(tick_whens[:made], tick_values[:made], *edges)
     if primary:
         new_whens, new_ticks = natural_whens[: counters[1]], natural_ticks[: counters[1]]
         minutes = follow_minutes(new_whens, new_ticks, *baseline)

@@ -25,6 +25,8 @@ from stream.kernels.level_layout import (
     NATURE,
     NEWEST,
     OFFSET,
+    ORIGIN,
+    ORIGIN_NS,
     PASS,
     PEAK,
     PEAK_NS,
@@ -32,6 +34,8 @@ from stream.kernels.level_layout import (
     SIGMA_MEAN,
     SIGMA_TICK,
     STEP,
+    STEP_NS,
+    STEP_SIZE,
     TICK_NS,
     TICKS,
     UNKNOWN,
@@ -42,8 +46,14 @@ LONGEST_EDGE_S = 18.0
 LONGEST_PASS_S = 90.0
 LEAP = 8.0
 """A change from tick to tick that is so many times all others just before is an edge, however the field moves."""
-SHORTEST_PASS = 4
+SHORTEST_PASS = 3
 """Ticks that a pass is seen in, at least; what is shorter and was not flagged as a spike is not told at all."""
+CLEARLY = 5.0
+"""Sigma by which the ticks of a pass that are counted are away from the level."""
+SETTLES_NS, SETTLES = 4_000_000_000, 0.1
+"""A step so soon after another, and of less than this part of it, is how that one settles, and is not told."""
+OLD_NS = 20_000_000_000
+"""What has gone on for so long, and had its peak a quarter of it ago, may be left behind by something else."""
 DRIFTS_IN = 0.35
 """What had come by so much of its way before it was noticed drifts: it may be a pass that is still far away."""
 BEGINS_AT = 0.05
@@ -101,15 +111,37 @@ def leaps(figures: NDArray[np.float64], ticks: int, width: int) -> bool:
 
 
 @kernel
-def climb(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], now: int) -> None:
-    """Away from the level: keep the farthest tick, and count those that are clearly away."""
+def outgrows(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], now: int) -> bool:
+    """Whether an old movement, which has had its peak, is left behind by something much larger."""
+    if now - ints[EDGE_NS] < OLD_NS or now - ints[PEAK_NS] < OLD_NS // 4:
+        return False
     total, snr = 0.0, 0.0
     for axis in range(figures.shape[1]):
         away = figures[NEWEST, axis] - figures[LEVEL, axis]
         total += away * away
         snr = max(snr, abs(away) / figures[SIGMA_TICK, axis])
-    if snr > 5.0 and math.sqrt(total) > 0.2 * singles[PEAK]:
-        ints[HIGH] += 1
+    return snr > 2.0 * CLEARLY and math.sqrt(total) > 3.0 * singles[PEAK]
+
+
+@kernel
+def rises_from_tail(figures: NDArray[np.float64], singles: NDArray[np.float64]) -> bool:
+    """Whether the field is farther from its level before the pass than the far field of what passed can bring it."""
+    total, snr = 0.0, 0.0
+    for axis in range(figures.shape[1]):
+        away = figures[NEWEST, axis] - figures[ORIGIN, axis]
+        total += away * away
+        snr = max(snr, abs(away) / figures[SIGMA_TICK, axis])
+    return snr > 2.0 * CLEARLY and math.sqrt(total) > 0.5 * singles[PEAK]
+
+
+@kernel
+def climb(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], now: int) -> None:
+    """Away from the level: keep the farthest tick."""
+    total, snr = 0.0, 0.0
+    for axis in range(figures.shape[1]):
+        away = figures[NEWEST, axis] - figures[LEVEL, axis]
+        total += away * away
+        snr = max(snr, abs(away) / figures[SIGMA_TICK, axis])
     if math.sqrt(total) > singles[PEAK]:
         singles[PEAK] = math.sqrt(total)
         singles[HEIGHT] = snr
@@ -138,16 +170,86 @@ def begins_ns(
 
 
 @kernel
-def rest_needed_s(took_s: float, back: bool, surely: bool, clearest: float, tick_s: float) -> float:
-    """How long the field must rest before it is said what happened.
+def is_at_origin(figures: NDArray[np.float64], ints: NDArray[np.int64], kept: NDArray[np.float64]) -> bool:
+    """Whether the newest mean is back where the field was before the first of several edges."""
+    peak, away, allowed = 0.0, 0.0, 0.0
+    for i in range(ints[KEPT]):
+        total = 0.0
+        for axis in range(figures.shape[1]):
+            if not math.isnan(kept[i, axis]):
+                total += (kept[i, axis] - figures[ORIGIN, axis]) ** 2
+        peak = max(peak, total)
+    for axis in range(figures.shape[1]):
+        away += (figures[MEAN, axis] - figures[ORIGIN, axis]) ** 2
+        allowed += (5.0 * figures[SIGMA_MEAN, axis]) ** 2
+    return away <= max(allowed, 0.15**2 * peak)
 
-    The slower the edge, the longer: the crest of a slow pass is flat for a while, too. And in noise it takes longer to
-    see that the field rests and does not drift on. clearest: shift in sigma of a tick, of the axis where it is largest.
+
+@kernel
+def seen_from_level(
+    figures: NDArray[np.float64],
+    ints: NDArray[np.int64],
+    singles: NDArray[np.float64],
+    kept_ns: NDArray[np.int64],
+    kept: NDArray[np.float64],
+) -> None:
+    """Find the peak of the ticks kept back anew, and count those of them that are clearly away from the level."""
+    singles[PEAK] = 0.0
+    for i in range(ints[KEPT]):
+        total, snr = 0.0, 0.0
+        for axis in range(figures.shape[1]):
+            if not math.isnan(kept[i, axis]):
+                away = kept[i, axis] - figures[LEVEL, axis]
+                total += away * away
+                snr = max(snr, abs(away) / figures[SIGMA_TICK, axis])
+        if math.sqrt(total) > singles[PEAK]:
+            singles[PEAK] = math.sqrt(total)
+            singles[HEIGHT] = snr
+            ints[PEAK_NS] = kept_ns[i]
+            for axis in range(figures.shape[1]):
+                away = kept[i, axis] - figures[LEVEL, axis]
+                figures[AT_PEAK, axis] = 0.0 if math.isnan(away) else away
+    ints[HIGH] = 0
+    for i in range(ints[KEPT]):
+        total, snr = 0.0, 0.0
+        for axis in range(figures.shape[1]):
+            if not math.isnan(kept[i, axis]):
+                away = kept[i, axis] - figures[LEVEL, axis]
+                total += away * away
+                snr = max(snr, abs(away) / figures[SIGMA_TICK, axis])
+        if snr > CLEARLY and math.sqrt(total) >= BEGINS_AT * singles[PEAK]:
+            ints[HIGH] += 1
+
+
+@kernel
+def movement(figures: NDArray[np.float64], ticks: int, width: int) -> float:
+    """How far the newest ticks lie apart, of the axis where that is most."""
+    most = 0.0
+    for axis in range(figures.shape[1]):
+        low, high = math.inf, -math.inf
+        for back in range(width):
+            value = figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
+            low, high = min(low, value), max(high, value)
+        most = max(most, high - low)
+    return most
+
+
+@kernel
+def rest_needed_s(
+    took_s: float, back: bool, surely: bool, clearest: float, moves: float, tick_s: float, width: int
+) -> float:
+    """How long the field must rest, since that was first seen, before it is said what happened.
+
+    The crest of a slow pass is flat for a while, too: of one that took so long to rise, a crest of w seconds bends by
+    1.5 (w / (0.8 took))^2 of its height; the field must have rested for so long that four times its movement, `moves`,
+    is less. And in noise it takes longer to see that the field rests and does not drift on. clearest: shift in sigma
+    of a tick, of the axis where it is largest. moves: part of the height by which the newest `width` ticks move.
     """
     if back:
         return min(0.4 * took_s, 3.0)
     by_noise = min(300.0 / clearest**2, 60.0) * tick_s
-    return max(min(0.4 * took_s, 10.0) if surely else took_s, by_noise)
+    by_crest = 0.8 * took_s * math.sqrt(4.0 / 1.5 * moves) - width * tick_s
+    return max(min(0.4 * took_s, 10.0, by_crest) if surely else took_s, by_noise)
 
 
 @kernel
@@ -186,6 +288,11 @@ def rests(
         ints[FLAT] = 0
         return UNKNOWN
     ints[FLAT] += 1
+    if ints[ORIGIN_NS] < ints[EDGE_NS] and is_at_origin(figures, ints, kept):
+        ints[EDGE_NS] = ints[ORIGIN_NS]
+        for axis in range(figures.shape[1]):
+            figures[LEVEL, axis] = figures[ORIGIN, axis]
+        seen_from_level(figures, ints, singles, kept_ns, kept)
     away, allowed, clearest, before = 0.0, 0.0, 1e-3, 0.0
     for axis in range(figures.shape[1]):
         shift = abs(figures[MEAN, axis] - figures[LEVEL, axis])
@@ -194,12 +301,14 @@ def rests(
         allowed += (5.0 * figures[SIGMA_MEAN, axis]) ** 2
         clearest = max(clearest, shift / figures[SIGMA_TICK, axis])
     singles[AWAY] = math.sqrt(away)
-    back = singles[AWAY] <= max(math.sqrt(allowed), 0.15 * singles[PEAK])
+    back = singles[AWAY] <= max(min(math.sqrt(allowed), 0.5 * singles[PEAK]), 0.15 * singles[PEAK])
     took_s = (ints[FLAT_FROM_NS] - ints[EDGE_NS]) / 1e9
-    if ints[FLAT] * tick_ns < rest_needed_s(took_s, back, flat == 2, clearest, tick_ns / 1e9) * 1e9:
+    moves = movement(figures, ints[TICKS], width) / max(singles[PEAK], 1e-9)
+    if ints[FLAT] * tick_ns < rest_needed_s(took_s, back, flat == 2, clearest, moves, tick_ns / 1e9, width) * 1e9:
         return UNKNOWN
     ints[EDGE_NS] = begins_ns(figures, ints, singles, kept_ns, kept)
     if back:
+        seen_from_level(figures, ints, singles, kept_ns, kept)
         return PASS
     took_s = (ints[FLAT_FROM_NS] - ints[EDGE_NS]) / 1e9
     if math.sqrt(before) > DRIFTS_IN * singles[AWAY]:
@@ -219,7 +328,7 @@ def report(
     whens: NDArray[np.int64],
     results: NDArray[np.float64],
 ) -> int:
-    """Write a step or a pass, unless too little of it was seen; returns the new number of findings."""
+    """Write a step or a pass, unless too little of it was seen or a step only settles; returns the new number."""
     axes = figures.shape[1]
     result = results[found]
     snr = 0.0
@@ -232,6 +341,12 @@ def report(
             figures[OFFSET, axis] += shift
     if what == PASS and ints[HIGH] < SHORTEST_PASS:
         return found
+    if what == STEP:
+        settles = ints[EDGE_NS] - ints[STEP_NS] <= SETTLES_NS and singles[AWAY] < SETTLES * singles[STEP_SIZE]
+        ints[STEP_NS] = ints[FLAT_FROM_NS]
+        if settles:
+            return found
+        singles[STEP_SIZE] = singles[AWAY]
     whens[found, 0] = what
     whens[found, 1] = ints[EDGE_NS]
     whens[found, 2] = ints[PEAK_NS]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel
-from stream.kernels.excursion import climb, leaps, report, rests
+from stream.kernels.excursion import climb, leaps, outgrows, report, rests, rises_from_tail
 from stream.kernels.level_layout import (
     BEFORE,
     EARLIEST_NS,
@@ -25,6 +25,8 @@ from stream.kernels.level_layout import (
     NATURE,
     NEWEST,
     OFFSET,
+    ORIGIN,
+    ORIGIN_NS,
     PASS,
     PEAK,
     PENDING,
@@ -51,6 +53,8 @@ SLOWEST_TICK_NS = 5_000_000_000
 ANEW = 256
 """Ticks after which the running mean is computed anew, before its rounding errors could grow."""
 LONGEST_TAIL_NS = 60_000_000_000
+LONGEST_RAGGED_NS = 20_000_000_000
+"""For so long after it left its level, an edge in a moving field may be one flank of a pass."""
 LEAVES_TICK, LEAVES_MEAN = 9.0, 7.0
 """Sigma by which one tick, or the mean of the newest ones, must leave the level to be noticed."""
 
@@ -104,7 +108,17 @@ def older_mean(figures: NDArray[np.float64], ticks: int, axis: int) -> float:
 def begin_excursion(
     figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], edge: bool, now: int
 ) -> None:
-    """The field leaves its level. edge: out of a movement that went on before; the level is the tick before, then."""
+    """The field leaves its level. edge: out of a movement that went on before; the level is the tick before, then.
+
+    Where that movement is young, the level that it left is remembered: a pass that is sampled in few ticks looks like
+    an edge, too, until it is back.
+    """
+    if not ints[MOVING] or now - ints[ORIGIN_NS] > LONGEST_RAGGED_NS:
+        ints[ORIGIN_NS] = ints[EDGE_NS]
+        for axis in range(figures.shape[1]):
+            figures[ORIGIN, axis] = figures[LEVEL, axis]
+            if edge:
+                figures[ORIGIN, axis] = figures[FIRST_RING + ((ints[TICKS] - 2) & (MOST - 1)), axis]
     for axis in range(figures.shape[1]):
         if edge:
             figures[LEVEL, axis] = figures[FIRST_RING + ((ints[TICKS] - 2) & (MOST - 1)), axis]
@@ -131,12 +145,16 @@ def follow_movement(
     kept: NDArray[np.float64],
 ) -> int:
     """A tick of an excursion, or of the tail of a pass: what the field does."""
-    if leaps(figures, ints[TICKS], width):
+    if leaps(figures, ints[TICKS], width) or (ints[MOVING] and outgrows(figures, ints, singles, now)):
         ints[EDGE_NS] = now
         begin_excursion(figures, ints, singles, True, now)
-        return EDGE
+        return UNKNOWN if ints[ORIGIN_NS] < now else EDGE
     if not ints[MOVING]:
-        return TAIL
+        if not rises_from_tail(figures, singles):
+            return TAIL
+        ints[EDGE_NS] = now
+        begin_excursion(figures, ints, singles, False, now)
+        return UNKNOWN
     climb(figures, ints, singles, now)
     return rests(figures, ints, singles, slowest, width, now, kept_ns, kept)
 
@@ -155,17 +173,20 @@ def let_go(
 ) -> int:
     """Hand on those of the ticks kept back that are nature's, less all steps; returns how many were handed on so far.
 
-    Of a step, the ticks before it has settled are left out; of a pass and its tail, all. An edge itself stays.
+    Of a step, the ticks from its edge until it has settled are left out; of a pass and its tail, all. An edge itself
+    stays.
     """
     stay = 1 if what == EDGE else 0
     last = 0 if what in (PASS, TAIL) else ints[KEPT] - stay
     for i in range(last):
-        if what != STEP or kept_ns[i] >= ints[FLAT_FROM_NS]:
+        before = what == STEP and kept_ns[i] < ints[EDGE_NS]
+        if what != STEP or before or kept_ns[i] >= ints[FLAT_FROM_NS]:
             tick_whens[made, 0] = kept_ns[i]
             tick_whens[made, 1] = row
             tick_whens[made, 2] = ints[TICK_NS]
             for axis in range(figures.shape[1]):
-                ticks[made, axis] = kept[i, axis] - figures[OFFSET, axis]
+                shift = figures[MEAN, axis] - figures[LEVEL, axis] if before else 0.0
+                ticks[made, axis] = kept[i, axis] - figures[OFFSET, axis] + shift
             made += 1
     if stay:
         kept_ns[0] = kept_ns[last]
@@ -283,7 +304,7 @@ def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its 
         elif what != UNKNOWN:
             if what in (STEP, PASS):
                 found = report(what, figures, ints, singles, row, found, found_whens, results)
-            conclude(what, figures, ints, now)
             made = let_go(what, figures, ints, row, kept_ns, kept, made, natural_whens, natural)
+            conclude(what, figures, ints, now)
     counters[0] = found
     counters[1] = made

@@ -6,19 +6,22 @@ PENDING = 2048
 """Ticks that can be kept back while it is not known what moves the field."""
 EARLIEST_NS = -(2**63)
 
-TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS = range(10)
-INTS = 10
+TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS, ORIGIN_NS, STEP_NS = range(12)
+INTS = 12
 """Integers: ticks since the stream was last broken, whether the field moves and since when, its
-peak, for how many ticks it has been flat and since when, the length of a tick, ticks clearly away from the level, ticks
-kept back, and until when the last pass may still be felt."""
-LEVEL, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, FIRST_RING = range(10)
+peak, for how many ticks it has been flat and since when, the length of a tick, ticks clearly away from the level,
+ticks kept back, until when the last pass may still be felt, when the field left the origin, and when the last step had
+settled."""
+LEVEL, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, ORIGIN, FIRST_RING = range(11)
 """Rows of the figures [FIGURE_ROWS, axes]: level; spread of a tick and of
 a mean about the level; steps so far; newest tick; mean of the newest ticks; deviation just before the edge and at the
-peak; mean when it became flat; a ring of the newest ticks."""
+peak; mean when it became flat; the level
+before the first of several edges in a row; a ring of the newest ticks."""
 FIGURE_ROWS = FIRST_RING + MOST
-PEAK, HEIGHT, AWAY = range(3)
-"""Single figures: largest distance from the level so far, the SNR there, and the distance of the newest mean."""
-SINGLES = 3
+PEAK, HEIGHT, AWAY, STEP_SIZE = range(4)
+"""Single figures: largest distance from the level so far, the SNR there, the distance of the newest mean, and the
+size of the last step."""
+SINGLES = 4
 
 STEP, PASS, NATURE, UNKNOWN, RESTING, EDGE, TAIL = range(7)
 """What the field does: the first two are findings; UNKNOWN while it moves; EDGE when an edge comes on top of nature's

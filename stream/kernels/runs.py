@@ -31,16 +31,31 @@ that would have been too many, share of equal neighbours, seconds."""
 
 MEMORY = 1000
 STEADY = 1.0 / MEMORY
-LOG_UNLIKELY = math.log(1e-12)
+LOG_UNLIKELY = math.log(1e-10)
+DEAD_SAMPLES, DEAD_NS = 60, 600_000_000_000
+"""An axis that has never moved is dead after so many samples and nanoseconds; a sensor that has not, after six times
+as many."""
 FEWEST = 8
 """No fewer equal samples are told; they are enough where the run was entered by a leap to an end of the range."""
 
 
 @kernel
 def too_many(longest: int, equal: float) -> int:
-    """How many equal samples in a row cannot be chance: once in 1e12, and well beyond the longest that was normal."""
+    """How many equal samples in a row cannot be chance: once in 1e10, and twice the longest that was normal."""
     chance = math.ceil(LOG_UNLIKELY / math.log(min(max(equal, 1e-6), 0.999)))
-    return max(FEWEST, int(chance), 5 * longest // 2)
+    return max(FEWEST, int(chance), 2 * longest)
+
+
+@kernel
+def never_moved(axis: int, ints: NDArray[np.int64], now: int) -> bool:
+    """Whether an axis is dead since the first sample; sooner said where another axis of the sensor moves."""
+    if ints[axis, LONGEST] > 0:
+        return False
+    other = False
+    for each in range(len(ints)):
+        other = other or ints[each, LONGEST] > 0
+    times = 1 if other else 6
+    return bool(ints[axis, LENGTH] >= times * DEAD_SAMPLES and now - ints[axis, SINCE_NS] >= times * DEAD_NS)
 
 
 @kernel
@@ -119,7 +134,8 @@ def judge_run(
     limit = FEWEST
     if sort == STUCK:
         limit = too_many(ints[axis, LONGEST], shares[axis, EQUAL])
-        if ints[axis, LENGTH] < limit or now - ints[axis, SINCE_NS] < shortest_ns:
+        too_long = ints[axis, LENGTH] >= limit and now - ints[axis, SINCE_NS] >= shortest_ns
+        if not too_long and not never_moved(axis, ints, now):
             return found
     ints[axis, TOLD] = 1 + sort
     phase = MORE if sorts[sort, MASK] else OPEN

@@ -126,6 +126,32 @@ def test_a_stuck_axis_is_told_after_some_seconds_and_becomes_critical_when_it_la
     assert not flags[7200:].any()
 
 
+def test_an_axis_that_never_moved_is_stuck_within_minutes() -> None:
+    t = seconds(1.0, 1800.0)
+    values = field(t)
+    values[:, 2] = 0.0
+    (first, *_) = told(t, values)[0]
+    assert (first.kind, first.channels) == (Kind.STUCK, ("z",))
+    assert since_start_s(first.start) == 0.0
+    assert since_start_s(first.detected_at) <= 601.0
+
+
+@pytest.mark.parametrize("width_s", [0.8, 1.0, 1.5])
+@pytest.mark.parametrize("at_s", [600.0, 600.3, 600.7])
+def test_a_pass_of_few_samples_is_no_step_and_no_commencement(width_s: float, at_s: float) -> None:
+    t = seconds(1.0, 1500.0)
+    events, _ = told(t, field(t) + dipole(t, at_s, width_s, 50.0))
+    assert {event.kind for event in events} <= {Kind.TRANSIENT}
+
+
+def test_how_a_step_settles_is_not_told_as_another() -> None:
+    t = seconds(10.0, 200.0)
+    values = field(t)
+    values[:, 1] += np.interp(t, [60, 63, 63.5, 66], [0, 290, 290, 300])
+    events, _ = told(t, values)
+    assert [event.kind for event in events] == [Kind.STEP]
+
+
 def test_quantised_quiet_data_are_not_stuck() -> None:
     """As the declination of an observatory, in hundredths of a minute of arc, on a quiet day."""
     t = seconds(1.0, 20_000.0)
