@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 MINUTE_NS = 60_000_000_000
 SEASON = 1440
@@ -30,7 +30,7 @@ WHENS = 2
 """A minute's integers: its beginning and the row that closed it."""
 
 
-@kernel
+@leaf
 def learn_minute(
     mean: float,
     axis: int,
@@ -60,7 +60,7 @@ def learn_minute(
     visits[slot, axis] = min(times + 1, MOST_VISITS)
 
 
-@kernel
+@leaf
 def follow_minutes(
     tick_whens: NDArray[np.int64],
     ticks: NDArray[np.float64],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 from stream.kernels.level_layout import (
     AT_PEAK,
     AWAY,
@@ -60,7 +60,7 @@ BEGINS_AT = 0.05
 """An excursion begins where it reaches this part of its peak: the far field of a passing magnet is felt long before."""
 
 
-@kernel
+@leaf
 def flatness(figures: NDArray[np.float64], ticks: int, width: int, peak: float, edge_ticks: int) -> int:
     """0 when the newest ticks do not stay at one level; 1 when they do as far as the noise tells; 2 when surely.
 
@@ -89,7 +89,7 @@ def flatness(figures: NDArray[np.float64], ticks: int, width: int, peak: float, 
     return surely
 
 
-@kernel
+@leaf
 def leaps(figures: NDArray[np.float64], ticks: int, width: int) -> bool:
     """Whether the newest tick is an edge in a field that moves already.
 
@@ -110,7 +110,7 @@ def leaps(figures: NDArray[np.float64], ticks: int, width: int) -> bool:
     return False
 
 
-@kernel
+@leaf
 def outgrows(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], now: int) -> bool:
     """Whether an old movement, which has had its peak, is left behind by something much larger."""
     if now - ints[EDGE_NS] < OLD_NS or now - ints[PEAK_NS] < OLD_NS // 4:
@@ -123,7 +123,7 @@ def outgrows(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDA
     return snr > 2.0 * CLEARLY and math.sqrt(total) > 3.0 * singles[PEAK]
 
 
-@kernel
+@leaf
 def rises_from_tail(figures: NDArray[np.float64], singles: NDArray[np.float64]) -> bool:
     """Whether the field is farther from its level before the pass than the far field of what passed can bring it."""
     total, snr = 0.0, 0.0
@@ -134,7 +134,7 @@ def rises_from_tail(figures: NDArray[np.float64], singles: NDArray[np.float64]) 
     return snr > 2.0 * CLEARLY and math.sqrt(total) > 0.5 * singles[PEAK]
 
 
-@kernel
+@leaf
 def climb(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], now: int) -> None:
     """Away from the level: keep the farthest tick."""
     total, snr = 0.0, 0.0
@@ -150,7 +150,7 @@ def climb(figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArra
             figures[AT_PEAK, axis] = figures[NEWEST, axis] - figures[LEVEL, axis]
 
 
-@kernel
+@leaf
 def begins_ns(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -169,7 +169,7 @@ def begins_ns(
     return int(ints[EDGE_NS])
 
 
-@kernel
+@leaf
 def is_at_origin(figures: NDArray[np.float64], ints: NDArray[np.int64], kept: NDArray[np.float64]) -> bool:
     """Whether the newest mean is back where the field was before the first of several edges."""
     peak, away, allowed = 0.0, 0.0, 0.0
@@ -185,7 +185,7 @@ def is_at_origin(figures: NDArray[np.float64], ints: NDArray[np.int64], kept: ND
     return away <= max(allowed, 0.15**2 * peak)
 
 
-@kernel
+@leaf
 def seen_from_level(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -221,7 +221,7 @@ def seen_from_level(
             ints[HIGH] += 1
 
 
-@kernel
+@leaf
 def movement(figures: NDArray[np.float64], ticks: int, width: int) -> float:
     """How far the newest ticks lie apart, of the axis where that is most."""
     most = 0.0
@@ -234,7 +234,7 @@ def movement(figures: NDArray[np.float64], ticks: int, width: int) -> float:
     return most
 
 
-@kernel
+@leaf
 def rest_needed_s(
     took_s: float, back: bool, surely: bool, clearest: float, moves: float, tick_s: float, width: int
 ) -> float:
@@ -252,7 +252,7 @@ def rest_needed_s(
     return max(min(0.4 * took_s, 10.0, by_crest) if surely else took_s, by_noise)
 
 
-@kernel
+@leaf
 def has_drifted(figures: NDArray[np.float64], peak: float) -> bool:
     """Whether the newest mean has left the one with which the rest began."""
     for axis in range(figures.shape[1]):
@@ -262,7 +262,7 @@ def has_drifted(figures: NDArray[np.float64], peak: float) -> bool:
     return False
 
 
-@kernel
+@leaf
 def rests(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -283,7 +283,8 @@ def rests(
     flat = flatness(figures, ints[TICKS], width, singles[PEAK], edge_ticks) if edge_ticks >= 0 else 0
     if flat and ints[FLAT] == 0:
         ints[FLAT_FROM_NS] = max(ints[EDGE_NS], now - (width - 1) * tick_ns)
-        figures[FIRST_FLAT] = figures[MEAN]
+        for axis in range(figures.shape[1]):
+            figures[FIRST_FLAT, axis] = figures[MEAN, axis]
     if not flat or has_drifted(figures, singles[PEAK]):
         ints[FLAT] = 0
         return UNKNOWN
@@ -317,7 +318,7 @@ def rests(
     return STEP if quick or (took_s <= LONGEST_EDGE_S and singles[AWAY] >= slowest * took_s) else NATURE
 
 
-@kernel
+@leaf
 def report(
     what: int,
     figures: NDArray[np.float64],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 from stream.kernels.excursion import climb, leaps, outgrows, report, rests, rises_from_tail
 from stream.kernels.level_layout import (
     BEFORE,
@@ -59,7 +59,7 @@ LEAVES_TICK, LEAVES_MEAN = 9.0, 7.0
 """Sigma by which one tick, or the mean of the newest ones, must leave the level to be noticed."""
 
 
-@kernel
+@leaf
 def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
     """Compute the means of the newest `width` ticks."""
     for axis in range(figures.shape[1]):
@@ -69,7 +69,7 @@ def average(figures: NDArray[np.float64], ticks: int, width: int) -> None:
         figures[MEAN, axis] = total / width
 
 
-@kernel
+@leaf
 def excuse(figures: NDArray[np.float64], factor: float) -> None:
     """What has been noticed was nature's unrest: be deafer for the next minutes."""
     for axis in range(figures.shape[1]):
@@ -77,25 +77,26 @@ def excuse(figures: NDArray[np.float64], factor: float) -> None:
         figures[SIGMA_MEAN, axis] *= factor
 
 
-@kernel
+@leaf
 def settle(figures: NDArray[np.float64]) -> None:
     """Make the newest mean the level."""
     for axis in range(figures.shape[1]):
         figures[LEVEL, axis] = figures[MEAN, axis]
 
 
-@kernel
+@leaf
 def keep_back(
     now: int, tick: NDArray[np.float64], ints: NDArray[np.int64], kept_ns: NDArray[np.int64], kept: NDArray[np.float64]
 ) -> None:
     """A tick joins those of which it is not known yet what moves the field."""
     last = min(ints[KEPT], PENDING - 1)
     kept_ns[last] = now
-    kept[last] = tick
+    for axis in range(len(tick)):
+        kept[last, axis] = tick[axis]
     ints[KEPT] = last + 1
 
 
-@kernel
+@leaf
 def older_mean(figures: NDArray[np.float64], ticks: int, axis: int) -> float:
     """Mean of the older half of the ring: before the edge that is noticed now, by a tick or by a mean."""
     total = 0.0
@@ -104,7 +105,7 @@ def older_mean(figures: NDArray[np.float64], ticks: int, axis: int) -> float:
     return total / (MOST // 2)
 
 
-@kernel
+@leaf
 def begin_excursion(
     figures: NDArray[np.float64], ints: NDArray[np.int64], singles: NDArray[np.float64], edge: bool, now: int
 ) -> None:
@@ -133,7 +134,7 @@ def begin_excursion(
     climb(figures, ints, singles, now)
 
 
-@kernel
+@leaf
 def follow_movement(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -159,7 +160,7 @@ def follow_movement(
     return rests(figures, ints, singles, slowest, width, now, kept_ns, kept)
 
 
-@kernel
+@leaf
 def let_go(
     what: int,
     figures: NDArray[np.float64],
@@ -190,12 +191,13 @@ def let_go(
             made += 1
     if stay:
         kept_ns[0] = kept_ns[last]
-        kept[0] = kept[last]
+        for axis in range(kept.shape[1]):
+            kept[0, axis] = kept[last, axis]
     ints[KEPT] = stay
     return made
 
 
-@kernel
+@leaf
 def begin_anew(figures: NDArray[np.float64], ints: NDArray[np.int64]) -> None:
     """The stream is broken: what was known of the level says little."""
     ints[TICKS] = 0
@@ -203,7 +205,7 @@ def begin_anew(figures: NDArray[np.float64], ints: NDArray[np.int64]) -> None:
     ints[TAIL_UNTIL_NS] = EARLIEST_NS
 
 
-@kernel
+@leaf
 def conclude(what: int, figures: NDArray[np.float64], ints: NDArray[np.int64], now: int) -> None:
     """It is known what moved the field: the newest mean is the level now."""
     if what == EDGE:
@@ -216,7 +218,7 @@ def conclude(what: int, figures: NDArray[np.float64], ints: NDArray[np.int64], n
     ints[MOVING] = 0
 
 
-@kernel
+@leaf
 def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its docstring says
     whens: NDArray[np.int64],
     ticks: NDArray[np.float64],

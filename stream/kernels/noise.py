@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 LAST, FIRST, SECOND, IN_A_ROW, KEPT, SUM_SECOND, SUM_THIRD, CAP_SIZE, QUANTUM = range(9)
 SEEN, TOLD, TURNED, TURNED_NS, PEAK_NS, DT_NS = range(9, 15)
@@ -51,13 +51,13 @@ ROUGH = 1.4
 """Third over second differences of what is noise at least: 1.83 if white, 1.41 of a wave of four samples."""
 
 
-@kernel
+@leaf
 def rounding(quantum: int) -> float:
     """Mean size of the third differences that rounding makes, in counts."""
     return FLOOR * quantum if quantum < NONE_YET else 0.0
 
 
-@kernel
+@leaf
 def report(
     axis: int,
     ints: NDArray[np.int64],
@@ -79,7 +79,7 @@ def report(
     return found + 1
 
 
-@kernel
+@leaf
 def close_batch(
     axis: int,
     ints: NDArray[np.int64],
@@ -136,14 +136,14 @@ def close_batch(
     return report(axis, ints, figures, now, row, found, whens, results)
 
 
-@kernel
+@leaf
 def breaks_with(axis: int, ints: NDArray[np.int64], dt: int) -> bool:
     """The stream was broken: whether its sampling interval is another one, which has another noise."""
     ints[axis, TURNED] = 0
     return dt > 0 and 5 * abs(dt - ints[axis, DT_NS]) > ints[axis, DT_NS]
 
 
-@kernel
+@leaf
 def begin_anew(axis: int, ints: NDArray[np.int64], figures: NDArray[np.float64], dt: int) -> None:
     """Forget what was learnt."""
     ints[axis, DT_NS] = dt
@@ -151,7 +151,7 @@ def begin_anew(axis: int, ints: NDArray[np.int64], figures: NDArray[np.float64],
     figures[axis] = 0.0
 
 
-@kernel
+@leaf
 def follow_noise(
     times_ns: NDArray[np.int64],
     dt_ns: NDArray[np.int64],

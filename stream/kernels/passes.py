@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import kernel, leaf
 from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 WINDOW, EDGE = 16, 3
@@ -78,7 +78,7 @@ def steps() -> NDArray[np.float64]:
     return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-@kernel
+@leaf
 def shares(
     window: NDArray[np.float64], fitted: float, basis: NDArray[np.float64], step_rows: NDArray[np.float64]
 ) -> tuple[float, float]:
@@ -107,7 +107,7 @@ def shares(
     return fitted / max(whole, 1e-12), best / max(fitted, 1e-12)
 
 
-@kernel
+@leaf
 def largest_deviation(window: NDArray[np.float64], by_axis: NDArray[np.float64]) -> tuple[float, int]:
     """Height of a window's middle over the line between its ends, and which cell has it; sets by_axis to it."""
     largest, at = -1.0, 0
@@ -122,7 +122,7 @@ def largest_deviation(window: NDArray[np.float64], by_axis: NDArray[np.float64])
     return math.sqrt(largest), at
 
 
-@kernel
+@leaf
 def rise_of(window: NDArray[np.float64]) -> float:
     """How far a window's end lies from its beginning."""
     total = 0.0
@@ -134,7 +134,7 @@ def rise_of(window: NDArray[np.float64]) -> float:
     return math.sqrt(total)
 
 
-@kernel
+@leaf
 def over_line(window: NDArray[np.float64], axis: int, i: int) -> float:
     """How far cell `i` of a window lies from the line between the means of its first and its last cells."""
     before, after = 0.0, 0.0
@@ -144,7 +144,7 @@ def over_line(window: NDArray[np.float64], axis: int, i: int) -> float:
     return float(window[axis, i] - before - (after - before) * (i - 1) / (WINDOW - EDGE))
 
 
-@kernel
+@leaf
 def learn_threshold(singles: NDArray[np.float64], ints: NDArray[np.int64], scale: int, energy: float) -> None:
     """Follow the energy that one in fifty stretches of WINDOW windows reaches; by factors, from below and above."""
     singles[scale, HIGHEST] = max(singles[scale, HIGHEST], energy)
@@ -161,7 +161,7 @@ def learn_threshold(singles: NDArray[np.float64], ints: NDArray[np.int64], scale
     singles[scale, HIGHEST] = 0.0
 
 
-@kernel
+@leaf
 def look(
     now: int,
     cell_ns: int,
@@ -181,12 +181,13 @@ def look(
     energy, fitted = 0.0, 0.0
     weight = STEADY if windows >= 300 else 1.0 / (windows + 1)
     for axis in range(len(window)):
+        # The functions are even, odd and even about the middle: two cells are taken at once.
         even, odd, broad = 0.0, 0.0, 0.0
-        for i in range(WINDOW):
-            value = window[axis, i] - window[axis, 0]
-            even += value * basis[2, i]
-            odd += value * basis[3, i]
-            broad += value * basis[4, i]
+        for i in range(WINDOW // 2):
+            early, late = window[axis, i] - window[axis, 0], window[axis, WINDOW - 1 - i] - window[axis, 0]
+            even += (early + late) * basis[2, i]
+            odd += (early - late) * basis[3, i]
+            broad += (early + late) * basis[4, i]
         for f, projected in enumerate((even, odd, broad)):
             power, mean = projected * projected, usual[axis, f]
             fitted += power

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stream.block import MISSING
 from stream.flags import Flag
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 LAST, LENGTH, SINCE_NS, LONGEST, HIGHEST, LOWEST, SEEN, TOLD, EXTREME = range(9)
 """Integers of an axis: newest count, its run, when it began, the longest run that was normal, the extremes so far,
@@ -39,14 +39,14 @@ FEWEST = 8
 """No fewer equal samples are told; they are enough where the run was entered by a leap to an end of the range."""
 
 
-@kernel
+@leaf
 def too_many(longest: int, equal: float) -> int:
     """How many equal samples in a row cannot be chance: once in 1e10, and twice the longest that was normal."""
     chance = math.ceil(LOG_UNLIKELY / math.log(min(max(equal, 1e-6), 0.999)))
     return max(FEWEST, int(chance), 2 * longest)
 
 
-@kernel
+@leaf
 def never_moved(axis: int, ints: NDArray[np.int64], now: int) -> bool:
     """Whether an axis is dead since the first sample; sooner said where another axis of the sensor moves."""
     if ints[axis, LONGEST] > 0:
@@ -58,21 +58,21 @@ def never_moved(axis: int, ints: NDArray[np.int64], now: int) -> bool:
     return bool(ints[axis, LENGTH] >= times * DEAD_SAMPLES and now - ints[axis, SINCE_NS] >= times * DEAD_NS)
 
 
-@kernel
+@leaf
 def is_end_of_range(count: int) -> bool:
     """A count at which 16-, 24- and 32-bit converters stop."""
     size = abs(count)
     return size in (32767, 32768, 8388607, 8388608, 2147483647)
 
 
-@kernel
+@leaf
 def entered_by_leap(axis: int, ints: NDArray[np.int64], figures: NDArray[np.float64]) -> bool:
     """Whether the run is at an end of the range: of a converter, or a new extreme that was reached by a leap."""
     leap = figures[axis, ENTRY] > 30.0 * figures[axis, CHANGE] + 10.0
     return is_end_of_range(ints[axis, LAST]) or (ints[axis, EXTREME] != 0 and leap)
 
 
-@kernel
+@leaf
 def note(
     found: int,
     whens: NDArray[np.int64],
@@ -95,7 +95,7 @@ def note(
     return found + 1
 
 
-@kernel
+@leaf
 def leave_run(
     axis: int,
     ints: NDArray[np.int64],
@@ -116,7 +116,7 @@ def leave_run(
     return found
 
 
-@kernel
+@leaf
 def judge_run(
     axis: int,
     ints: NDArray[np.int64],
@@ -150,7 +150,7 @@ def judge_run(
     return found
 
 
-@kernel
+@leaf
 def learn_move(axis: int, ints: NDArray[np.int64], shares: NDArray[np.float64], count: int, now: int) -> None:
     """A new count: remember the run before, how it was left, and the extremes."""
     change = abs(float(count - ints[axis, LAST]))
@@ -170,7 +170,7 @@ def learn_move(axis: int, ints: NDArray[np.int64], shares: NDArray[np.float64], 
     ints[axis, SINCE_NS] = now
 
 
-@kernel
+@leaf
 def follow_runs(
     times_ns: NDArray[np.int64],
     counts: NDArray[np.int32],

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from stream.block import MISSING
 from stream.flags import Flag
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 SPIKE_BIT, OUT_OF_RANGE_BIT, MISSING_BIT = int(Flag.SPIKE), int(Flag.OUT_OF_RANGE), int(Flag.MISSING)
 
 
-@kernel
+@leaf
 def first_value(counts: NDArray[np.int32], spike: NDArray[np.uint8], column: int) -> int:
     """The first row with a count other than 0 in a column, and without a spike on any axis; or len(counts)."""
     for row in range(len(counts)):
@@ -21,7 +21,7 @@ def first_value(counts: NDArray[np.int32], spike: NDArray[np.uint8], column: int
     return len(counts)
 
 
-@kernel
+@leaf
 def leave_out(
     counts: NDArray[np.int32],
     spike: NDArray[np.uint8],
@@ -43,7 +43,7 @@ def leave_out(
             flags[row] |= np.uint16(MISSING_BIT if empty else 0)
 
 
-@kernel
+@leaf
 def to_values(
     counts: NDArray[np.int32],
     spike: NDArray[np.uint8],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 AIM_NS = 100_000_000
 """Faster streams are averaged to ticks of about this length."""
@@ -21,7 +21,7 @@ WHENS = 5
 set by the stage that follows the level, whether the field had left it by then."""
 
 
-@kernel
+@leaf
 def make_ticks(
     times_ns: NDArray[np.int64],
     dt_ns: NDArray[np.int64],

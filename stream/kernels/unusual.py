@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.block import MISSING
-from stream.kernels import kernel
+from stream.kernels import leaf
 from stream.kernels.unusual_views import (
     BIN_NS,
     BINS,
@@ -49,7 +49,7 @@ RESULTS = 4
 """Of a finding: its excess in decades; and of the view that said most its size, its first limit, its decades."""
 
 
-@kernel
+@leaf
 def score_rows(
     times_ns: NDArray[np.int64],
     dt_ns: NDArray[np.int64],
@@ -107,19 +107,19 @@ def score_rows(
     return found
 
 
-@kernel
+@leaf
 def faded(total: float) -> float:
     """What is left of a total after a sample, and nothing of next to nothing."""
     return total * FADES if total > NOTHING else 0.0
 
 
-@kernel
+@leaf
 def as_score(excess: float) -> float:
     """0 for the ordinary, towards 1 for what is beyond all history; never so near that order is lost."""
     return excess / (excess + HALF)
 
 
-@kernel
+@leaf
 def news(excess: float, figures: NDArray[np.float64]) -> float:
     """What is new in an excess, beyond what is left of the highest one that was a sample's score."""
     left = max(figures[HELD] - figures[HELD_TOP] / HOLD, 0.0)
@@ -131,7 +131,7 @@ def news(excess: float, figures: NDArray[np.float64]) -> float:
     return 0.0
 
 
-@kernel
+@leaf
 def rest(elapsed_ns: int, rest_ns: int, figures: NDArray[np.float64]) -> None:
     """What was told is less and less of a reason not to tell what is smaller."""
     if figures[RESTS] > 0.0:
@@ -139,7 +139,7 @@ def rest(elapsed_ns: int, rest_ns: int, figures: NDArray[np.float64]) -> None:
         figures[RESTS] = max(figures[RESTS] - share * figures[RESTS_TOP], 0.0)
 
 
-@kernel
+@leaf
 def follow(
     state: NDArray[np.float64],
     axis: int,
@@ -178,7 +178,7 @@ def follow(
         figures[DECADES] = state[axis, NEWEST + MOST_DECADES]
 
 
-@kernel
+@leaf
 def tell(
     found: int, row: int, ints: NDArray[np.int64], figures: NDArray[np.float64], whens: NDArray[np.int64],
     results: NDArray[np.float64],

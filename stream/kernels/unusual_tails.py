@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 TIERS = 3
 SHARES = (1.0 / 30.0, 0.1, 0.1)
@@ -39,7 +39,7 @@ SEEN, HIGH, LOW = 0, 1, 1 + TAIL
 FIGURES = 1 + 2 * TAIL
 
 
-@kernel
+@leaf
 def decades(state: NDArray[np.float64], axis: int, tail: int, seen: float, size: float) -> float:
     """2 for what one size in a hundred exceeds, 3 for one in a thousand, and so on; 0 below the first limit."""
     limit = tail + LIMIT
@@ -57,7 +57,7 @@ def decades(state: NDArray[np.float64], axis: int, tail: int, seen: float, size:
     return FIRST_DECADES + tier + float((size - state[axis, limit]) / (LN10 * state[axis, limit + 1]))
 
 
-@kernel
+@leaf
 def learn(state: NDArray[np.float64], axis: int, tail: int, seen: float, size: float, least: float) -> None:
     """Moves the limits of a tail; `least`: no mean excess is smaller, whatever is quantised."""
     if seen == 0.0:
@@ -91,7 +91,7 @@ def learn(state: NDArray[np.float64], axis: int, tail: int, seen: float, size: f
     state[axis, tail + STEP] = state[axis, tail + EXCESS] / (min(seen + 1.0, MEMORY) + UNSURE)
 
 
-@kernel
+@leaf
 def ordinary(state: NDArray[np.float64], axis: int, at: int, size: float) -> bool:
     """Whether a size is within both first limits; if so, it is learnt."""
     high, low = at + HIGH, at + LOW
@@ -103,7 +103,7 @@ def ordinary(state: NDArray[np.float64], axis: int, at: int, size: float) -> boo
     return True
 
 
-@kernel
+@leaf
 def rank(state: NDArray[np.float64], axis: int, at: int, size: float, least: float) -> float:
     """How rare the size is in decades, before it is learnt: high among all sizes or low, whichever it is more."""
     seen = state[axis, at]

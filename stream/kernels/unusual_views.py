@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel, unusual_tails
+from stream.kernels import leaf, unusual_tails
 from stream.kernels.unusual_tails import ordinary, rank
 
 LEVELS = 6
@@ -58,7 +58,7 @@ CURVE = FIRST_VIEW + VIEWS * VIEW_FIGURES
 FIGURES = CURVE + 2 * BINS
 
 
-@kernel
+@leaf
 def count(state: NDArray[np.float64], axis: int, view: int, number: int, size: float, rare: float) -> None:
     """Adds what a view says beyond RARE decades to the axis's totals, less what is left of what it said before.
 
@@ -82,7 +82,7 @@ def count(state: NDArray[np.float64], axis: int, view: int, number: int, size: f
         state[axis, NEWEST + MOST_DECADES] = rare
 
 
-@kernel
+@leaf
 def see(state: NDArray[np.float64], axis: int, view: int, number: int, size: float, least: float) -> None:
     """Ranks what a view has, and counts it where it is rare."""
     rare = rank(state, axis, FIRST_VIEW + view * VIEW_FIGURES + TAILS, size, least)
@@ -90,7 +90,7 @@ def see(state: NDArray[np.float64], axis: int, view: int, number: int, size: flo
         count(state, axis, view, number, size, rare)
 
 
-@kernel
+@leaf
 def clipped(state: NDArray[np.float64], axis: int, view: int, size: float) -> float:
     """The size, at most CLIP mean excesses beyond the first limit of its tail."""
     at = FIRST_VIEW + view * VIEW_FIGURES + TAILS
@@ -102,7 +102,7 @@ def clipped(state: NDArray[np.float64], axis: int, view: int, size: float) -> fl
     return float(max(min(size, most), least))
 
 
-@kernel
+@leaf
 def judge_roughness(state: NDArray[np.float64], axis: int, number: int) -> None:
     """Sixteen changes are together: are they larger or smaller than usual?"""
     octaves = math.log2(state[axis, ROUGH_SUM] / ROUGH_SAMPLES + LEAST_OCTAVES)
@@ -119,7 +119,7 @@ def judge_roughness(state: NDArray[np.float64], axis: int, number: int) -> None:
         state[axis, ROUGHER_SUM] = 0.0
 
 
-@kernel
+@leaf
 def judge_season(state: NDArray[np.float64], axis: int, part: int, number: int) -> None:
     """Five minutes are over: is their mean what this part of the day, 0 to BINS - 1, usually has?"""
     if state[axis, BIN_FILLED] == 0.0:
@@ -134,7 +134,7 @@ def judge_season(state: NDArray[np.float64], axis: int, part: int, number: int) 
     state[axis, usual] += (mean - state[axis, usual]) / state[axis, days]
 
 
-@kernel
+@leaf
 def judge_levels(state: NDArray[np.float64], axis: int, number: int) -> None:
     """Four samples are together: their mean is one of the next level, and where it completes one there, that too."""
     least = LEAST_COUNTS
@@ -163,7 +163,7 @@ def judge_levels(state: NDArray[np.float64], axis: int, number: int) -> None:
         state[axis, at + FILLED] = 0.0
 
 
-@kernel
+@leaf
 def take(state: NDArray[np.float64], axis: int, number: int, value: float, kept: bool) -> None:
     """The axis's next sample, in counts; where it is not kept, it is ranked and leaves the slower views as they are."""
     off = value - state[axis, FIRST_LEVEL + MEAN]
@@ -191,7 +191,7 @@ def take(state: NDArray[np.float64], axis: int, number: int, value: float, kept:
         judge_levels(state, axis, number)
 
 
-@kernel
+@leaf
 def restart(state: NDArray[np.float64], axis: int) -> None:
     """The stream was broken: what is half full is dropped, and the first mean of each level only begins it."""
     for at in range(FIRST_LEVEL, FIRST_LEVEL + LEVELS * LEVEL_FIGURES, LEVEL_FIGURES):
