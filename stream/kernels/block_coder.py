@@ -6,7 +6,7 @@ The format is told, byte by byte, in docs/wire-format.md.
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import kernel, leaf
 from stream.kernels.prediction import ORDERS, Ints
 from stream.kernels.range_coder import (
     Bytes,
@@ -36,7 +36,7 @@ GOOD, CUT_SHORT, TOO_LONG, UNKNOWN_BITS, BAD_TIME, BAD_RUNS = 0, 1, 2, 3, 4, 5
 """What `read_block` found."""
 
 
-@kernel
+@leaf
 def put_varint(out: Bytes, place: int, value: np.uint64) -> int:
     """Seven bits a byte, the lowest first; the highest bit says that more follow (LEB128)."""
     while value >= np.uint64(128):
@@ -47,7 +47,7 @@ def put_varint(out: Bytes, place: int, value: np.uint64) -> int:
     return place + 1
 
 
-@kernel
+@leaf
 def get_varint(data: Bytes, place: int, end: int) -> tuple[np.uint64, int]:
     """The number, and where the next one is: beyond `end` when this one is cut short."""
     value = np.uint64(0)
@@ -61,19 +61,19 @@ def get_varint(data: Bytes, place: int, end: int) -> tuple[np.uint64, int]:
     return value, end + 1
 
 
-@kernel
+@leaf
 def folded(value: int) -> np.uint64:
     """0, -1, 1, -2... as 0, 1, 2, 3..."""
     return np.uint64(value << 1 ^ value >> 63)
 
 
-@kernel
+@leaf
 def unfolded(value: np.uint64) -> int:
     """What `folded` was given."""
     return int(np.int64(value >> np.uint64(1))) ^ -int(np.int64(value & np.uint64(1)))
 
 
-@kernel
+@leaf
 def zeros_of(value: int) -> int:
     """How often ten divides it, up to nine times."""
     zeros = 0
@@ -83,7 +83,7 @@ def zeros_of(value: int) -> int:
     return zeros
 
 
-@kernel
+@leaf
 def zeros_of_all(times_ns: Ints) -> int:
     """How often ten divides what lies between the first time and the others, up to nine times."""
     zeros = MOST_ZEROS
@@ -95,7 +95,7 @@ def zeros_of_all(times_ns: Ints) -> int:
     return zeros
 
 
-@kernel
+@leaf
 def strays_of(times_ns: Ints, last: int, unit: int, strays: Ints) -> bool:
     """How far times are from a straight line through the first and the last, in units; whether int32 holds them."""
     n = len(times_ns)
@@ -106,14 +106,14 @@ def strays_of(times_ns: Ints, last: int, unit: int, strays: Ints) -> bool:
     return narrow
 
 
-@kernel
+@leaf
 def on_the_line(last: int, row: int, n: int) -> int:
     """Where a row would be, were they evenly spaced from 0 to `last`; whole parts first, so that nothing overflows."""
     each, rest = last // (n - 1), last % (n - 1)
     return each * row + rest * row // (n - 1)
 
 
-@kernel
+@leaf
 def is_even(times_ns: Ints) -> bool:
     """Whether all steps are alike."""
     even = True
@@ -122,7 +122,7 @@ def is_even(times_ns: Ints) -> bool:
     return even
 
 
-@kernel
+@leaf
 def put_flags(flags: Flags, state: State, out: Bytes) -> None:
     """Runs of rows alike: the length, and the flags, a bit where they are those of the run before the last."""
     n = len(flags)
@@ -141,7 +141,7 @@ def put_flags(flags: Flags, state: State, out: Bytes) -> None:
         row += length
 
 
-@kernel
+@leaf
 def get_flags(flags: Flags, state: State, data: Bytes, end: int) -> bool:
     """What `put_flags` was given; False when the runs do not add up."""
     n = len(flags)
@@ -158,7 +158,7 @@ def get_flags(flags: Flags, state: State, data: Bytes, end: int) -> bool:
     return True
 
 
-@kernel
+@leaf
 def put_holes(counts: Counts, column: int, state: State, out: Bytes) -> int:
     """Which rows of a column have no value: runs with and without, the first may be empty; returns how many have."""
     n = len(counts)
@@ -182,7 +182,7 @@ def put_holes(counts: Counts, column: int, state: State, out: Bytes) -> int:
     return n - missing
 
 
-@kernel
+@leaf
 def get_holes(counts: Counts, column: int, state: State, data: Bytes, end: int) -> int:
     """Writes MISSING where there is no value and 0 where there is; how many there are, -1 when that makes no sense."""
     n = len(counts)
@@ -211,7 +211,7 @@ def get_holes(counts: Counts, column: int, state: State, data: Bytes, end: int) 
     return present
 
 
-@kernel
+@leaf
 def any_flag(flags: Flags) -> bool:
     """Whether any row has one."""
     found = False
@@ -220,7 +220,7 @@ def any_flag(flags: Flags) -> bool:
     return found
 
 
-@kernel
+@leaf
 def any_hole(counts: Counts) -> bool:
     """Whether any value is missing."""
     n, width = counts.shape
@@ -231,7 +231,7 @@ def any_hole(counts: Counts) -> bool:
     return found
 
 
-@kernel
+@leaf
 def any_far(times_ns: Ints) -> bool:
     """Whether differences of times could overflow; then they are sent as they are, modulo 2**64."""
     found = False

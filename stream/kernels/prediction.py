@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import kernel, leaf
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ LEAST_RATIO = 4
 """Rows for each order that is tried."""
 
 
-@kernel
+@leaf
 def advanced(level: int, distance: int, row: int, gain: int) -> int:
     """The level after a row (from 1 on) that was `distance` from it."""
     if row + 1 < 1 << gain:
@@ -51,7 +51,7 @@ def advanced(level: int, distance: int, row: int, gain: int) -> int:
     return level + (distance >> gain)
 
 
-@kernel
+@leaf
 def coefficients_of(reflections: Ints, order: int, coefficients: Ints) -> None:
     """Reflection coefficients, -15..15 [order], to linear ones x 2**UNIT, int64 [ORDERS], the last row's first."""
     coefficients[:] = 0
@@ -66,7 +66,7 @@ def coefficients_of(reflections: Ints, order: int, coefficients: Ints) -> None:
         coefficients[index] = sine >> (15 - UNIT)
 
 
-@kernel
+@leaf
 def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out: Floats) -> None:
     """Sums of products of distances `lag` rows apart, for 0 <= lag <= orders; the level is followed in floats.
 

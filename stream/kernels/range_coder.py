@@ -8,7 +8,7 @@ bytes end, so that zeros at the end need not be sent.
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel
+from stream.kernels import leaf
 
 Bytes = NDArray[np.uint8]
 State = NDArray[np.uint64]
@@ -20,7 +20,7 @@ U1, U8, U16, U24, U32, U56 = (np.uint64(shift) for shift in (1, 8, 16, 24, 32, 5
 BYTE = np.uint64(255)
 
 
-@kernel
+@leaf
 def carry(out: Bytes, place: int) -> None:
     """One more in the number that stands before `place`."""
     place -= 1
@@ -30,7 +30,7 @@ def carry(out: Bytes, place: int) -> None:
     out[place] += 1
 
 
-@kernel
+@leaf
 def put_word(out: Bytes, place: int, low: np.uint64) -> None:
     """The four highest bytes of `low`."""
     out[place] = low >> U56
@@ -39,7 +39,7 @@ def put_word(out: Bytes, place: int, low: np.uint64) -> None:
     out[place + 3] = (low >> U32) & BYTE
 
 
-@kernel
+@leaf
 def start_writing(state: State, place: int) -> None:
     """The first byte goes to `place`."""
     state[LOW] = 0
@@ -47,7 +47,7 @@ def start_writing(state: State, place: int) -> None:
     state[PLACE] = place
 
 
-@kernel
+@leaf
 def put_bits(state: State, out: Bytes, value: int, bits: int) -> None:
     """A number of 0 to 16 bits, all values alike."""
     low, span = state[LOW], state[RANGE] >> np.uint64(bits)
@@ -62,7 +62,7 @@ def put_bits(state: State, out: Bytes, value: int, bits: int) -> None:
     state[LOW], state[RANGE] = moved, span
 
 
-@kernel
+@leaf
 def put_number(state: State, out: Bytes, value: int, bits: int) -> None:
     """A number of 0 to 62 bits, all values alike, the lowest 16 bits first."""
     while bits > 0:
@@ -72,7 +72,7 @@ def put_number(state: State, out: Bytes, value: int, bits: int) -> None:
         bits -= taken
 
 
-@kernel
+@leaf
 def put_gamma(state: State, out: Bytes, value: int) -> None:
     """A number of 1 to 2**62 (Elias' gamma code): how many bits follow the highest, in 6 bits; and those."""
     bits = 0
@@ -82,7 +82,7 @@ def put_gamma(state: State, out: Bytes, value: int) -> None:
     put_number(state, out, value - (1 << bits), bits)
 
 
-@kernel
+@leaf
 def finish_writing(state: State, out: Bytes, first: int) -> int:
     """As few bytes as tell the number from its neighbours; returns where they end, never before `first`."""
     low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
@@ -101,7 +101,7 @@ def finish_writing(state: State, out: Bytes, first: int) -> int:
     return place
 
 
-@kernel
+@leaf
 def get_word(data: Bytes, place: int, end: int) -> np.uint64:
     """Four bytes as a number; zeros beyond the end."""
     word = np.uint64(0)
@@ -110,7 +110,7 @@ def get_word(data: Bytes, place: int, end: int) -> np.uint64:
     return word
 
 
-@kernel
+@leaf
 def start_reading(state: State, data: Bytes, place: int, end: int) -> None:
     """The first byte is at `place`."""
     state[CODE] = (get_word(data, place, end) << U32) | get_word(data, place + 4, end)
@@ -118,7 +118,7 @@ def start_reading(state: State, data: Bytes, place: int, end: int) -> None:
     state[PLACE] = place + 8
 
 
-@kernel
+@leaf
 def get_bits(state: State, data: Bytes, end: int, bits: int) -> int:
     """What `put_bits` was given."""
     span = state[RANGE] >> np.uint64(bits)
@@ -132,7 +132,7 @@ def get_bits(state: State, data: Bytes, end: int, bits: int) -> int:
     return int(np.int64(value))
 
 
-@kernel
+@leaf
 def get_number(state: State, data: Bytes, end: int, bits: int) -> int:
     """What `put_number` was given."""
     value = 0
@@ -145,7 +145,7 @@ def get_number(state: State, data: Bytes, end: int, bits: int) -> int:
     return value
 
 
-@kernel
+@leaf
 def get_gamma(state: State, data: Bytes, end: int) -> int:
     """What `put_gamma` was given; of damaged bytes any number from 1 on."""
     bits = min(get_bits(state, data, end, 6), 61)
