@@ -13,6 +13,7 @@ from stream.kernels import kernel, leaf
 from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 WINDOW = 16
+LAST = WINDOW - 1
 SLOWEST_TICK_NS = 5_000_000_000
 KNOWN = 40
 """Windows needed, of which each eighth tick has one to learn from, before anything is noticed."""
@@ -60,9 +61,9 @@ STEP_PER_PROJECTION = float(1.0 / (fits()[2] @ np.repeat([-0.5, 0.5], WINDOW // 
 def project(ring: NDArray[np.float64], seen: int, axis: int, basis: NDArray[np.float64]) -> tuple[float, float]:
     """The fitted step of the newest window of an axis, and the energy that the fit leaves."""
     level, slope, step, whole = 0.0, 0.0, 0.0, 0.0
-    origin = ring[seen % WINDOW, axis]
+    origin = ring[seen & LAST, axis]
     for i in range(WINDOW):
-        value = ring[(seen + i) % WINDOW, axis] - origin
+        value = ring[(seen + i) & LAST, axis] - origin
         level += value * basis[0, i]
         slope += value * basis[1, i]
         step += value * basis[2, i]
@@ -78,7 +79,7 @@ def learn(
     seen, looked = ints[SEEN], ints[LOOKED]
     weight = STEADY if looked >= 300 else 1.0 / (looked + 1)
     for axis in range(ring.shape[1]):
-        change = ring[(seen + WINDOW // 2) % WINDOW, axis] - ring[(seen + WINDOW // 2 - 1) % WINDOW, axis]
+        change = ring[(seen + WINDOW // 2) & LAST, axis] - ring[(seen + WINDOW // 2 - 1) & LAST, axis]
         step, rest = project(ring, seen, axis, basis)
         for which, square in ((CHANGE, change * change), (STEP, step * step), (REST, rest)):
             most = MOST * usual[which, axis] if looked >= KNOWN else math.inf
@@ -99,7 +100,7 @@ def look(
     axes, seen = ring.shape[1], ints[SEEN]
     energy, rest, usual_rest, size, along, noise = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for axis in range(axes):
-        change = ring[(seen + WINDOW // 2) % WINDOW, axis] - ring[(seen + WINDOW // 2 - 1) % WINDOW, axis]
+        change = ring[(seen + WINDOW // 2) & LAST, axis] - ring[(seen + WINDOW // 2 - 1) & LAST, axis]
         step, left = project(ring, seen, axis, basis)
         floor = max(usual[CHANGE, axis], 1e-12)
         energy += step * step / max(usual[STEP, axis], 0.3 * floor)
@@ -114,8 +115,8 @@ def look(
     if not sharp or rest > UNREST * usual_rest + 0.1 * energy / 6.0:
         return
     best[ENERGY] = energy
-    ints[BEST_NS] = ring_ns[(seen + WINDOW // 2) % WINDOW]
-    ints[BEST_BEFORE_NS] = ring_ns[(seen + WINDOW // 2 - 1) % WINDOW]
+    ints[BEST_NS] = ring_ns[(seen + WINDOW // 2) & LAST]
+    ints[BEST_BEFORE_NS] = ring_ns[(seen + WINDOW // 2 - 1) & LAST]
     for axis in range(axes):
         step, _ = project(ring, seen, axis, basis)
         best[FIGURES + axis] = step
@@ -151,7 +152,7 @@ def follow_edges(
             continue
         best[NEEDED] -= best[NEEDED] * (ints[LENGTH] / FORGETS_NS)
         seen = ints[SEEN]
-        slot, last = seen % WINDOW, (seen - 1) % WINDOW
+        slot, last = seen & LAST, (seen - 1) & LAST
         ring_ns[slot] = tick_whens[t, TIME_NS]
         for axis in range(axes):
             value = ticks[t, axis]
@@ -167,7 +168,7 @@ def follow_edges(
             learn(ring, ints, usual, basis)
         if ints[LOOKED] < KNOWN or ints[BLOCKED]:
             continue
-        high, low = (seen + WINDOW // 2) % WINDOW, (seen + WINDOW // 2 - 1) % WINDOW
+        high, low = (seen + WINDOW // 2) & LAST, (seen + WINDOW // 2 - 1) & LAST
         for axis in range(axes):
             change = ring[high, axis] - ring[low, axis]
             if change * change > STANDS_OUT * usual[CHANGE, axis]:

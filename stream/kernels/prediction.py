@@ -32,7 +32,8 @@ SINES = np.array(
 GAINS = np.array([0, 1, 3, 6], np.int64)
 """Those that are tried; the format has 0 to 7."""
 TRIED_ORDERS = 4
-TRIED_ROWS = 256
+FITTED_ROWS = 700
+TRIED_ROWS = 192
 """On so many rows the gain is chosen."""
 EXPECTED_ROWS = 64
 """From so many rows the distance to expect first is taken."""
@@ -156,8 +157,9 @@ def analyse(values: NDArray[np.int32], n: int, reflections: Ints, spent: Floats)
         solve(sums, rows, min(TRIED_ORDERS, rows // LEAST_RATIO), exact, spent)
         if spent[0] < least:
             gain, least = one, spent[0]
-    correlations(values, n, gain, ORDERS, sums)
-    order = solve(sums, n, min(ORDERS, n // LEAST_RATIO), exact, spent)
+    rows = min(n, FITTED_ROWS)
+    correlations(values, rows, gain, ORDERS, sums)
+    order = solve(sums, rows, min(ORDERS, rows // LEAST_RATIO), exact, spent)
     spent[1] = sums[9] * math.sqrt(spent[1])
     for index in range(order):
         sine = min(max(exact[index], -1.0), 1.0)

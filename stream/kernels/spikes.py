@@ -183,11 +183,13 @@ def stands_out(
 @leaf
 def startles(state: NDArray[np.int64], typical: NDArray[np.float64], count: int, factor: float) -> bool:
     """Whether a count leaves the course of the last good ones, and by a sharp step."""
-    last = good(state, 0)
+    leap = count - good(state, 0)
+    # A jump is at most the leap, and sigma at least this: nearly all samples need no more.
+    if abs(leap) < STARTLED * 1.25 * typical[JUMP]:
+        return False
     sigma = floor_of(typical, JUMP, factor)
     if abs(jump(state, count, 0)) < STARTLED * sigma:
         return False
-    leap = count - last
     sign = 1 if leap > 0 else -1
     flank = 0
     for back in range(3):
