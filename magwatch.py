@@ -70,7 +70,7 @@ def edge(options: argparse.Namespace) -> int:
     """The agents of one or several stations, a configuration each."""
     from edge.agent import Agent
     from edge.settings import AgentSettings
-    from edge.sources import opener
+    from edge.sources.opening import Sources
 
     def simulated(sensor: "SensorSettings", source: "SimulatedSource") -> "AsyncGenerator[Samples]":
         from magwatch_sim import simulated as open_simulated  # 70 MB that a real sensor has no use for
@@ -82,7 +82,8 @@ def edge(options: argparse.Namespace) -> int:
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
             for settings in stations:
-                group.create_task(Agent(settings, opener(simulated)).run())
+                sources = Sources(simulated)
+                group.create_task(Agent(settings, sources, health=sources.health).run())
 
     _run(run())
     return DONE
@@ -189,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     command(edge).add_argument("--config", type=Path, nargs="+", required=True, metavar="FILE")
     command(gateway).add_argument("--config", type=Path, required=True, metavar="FILE")
     made = command(sim)
-    made.add_argument("instrument", metavar="INSTRUMENT", help="magusb or lemi")
+    made.add_argument("instrument", metavar="INSTRUMENT", help="lemi036, gsm90, rm3100 ...; a wrong name lists all")
     made.add_argument("--config", type=Path, metavar="FILE", help="the scenario; a quiet day by default")
     link = made.add_mutually_exclusive_group(required=True)
     link.add_argument("--pty", action="store_true")

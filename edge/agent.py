@@ -11,6 +11,7 @@ from typing import Literal
 
 import aiosqlite
 
+from edge.health import Health
 from edge.journal import Journal
 from edge.line import Line, Taken
 from edge.outbox import Outbox
@@ -33,9 +34,18 @@ SNAPSHOT_S = 10.0
 class Agent:
     """Reads the sensors of a station and sees to it that the gateway gets every sample and every event once."""
 
-    def __init__(self, settings: AgentSettings, open_source: OpenSource, boot: int | None = None) -> None:
-        """`boot` is drawn at random unless the same samples are to have the same names again (a replay)."""
-        self.settings, self._open_source = settings, open_source
+    def __init__(
+        self,
+        settings: AgentSettings,
+        open_source: OpenSource,
+        boot: int | None = None,
+        health: Callable[[str], Health] = lambda _: Health(),
+    ) -> None:
+        """`boot` is drawn at random unless the same samples are to have the same names again (a replay).
+
+        health: how the source of a sensor is.
+        """
+        self.settings, self._open_source, self._health = settings, open_source, health
         self._boot = secrets.randbits(64) if boot is None else boot
         self._lines = {sensor.name: Line(settings.station, sensor, self._boot) for sensor in settings.sensors}
         self._events = 0
@@ -93,7 +103,7 @@ class Agent:
         Blocks are cut after the detection, so that no event waits for a block to fill; the journal stands before it,
         so that a killed agent goes on as if it had not been.
         """
-        line = self._lines[sensor.name]
+        line, health = self._lines[sensor.name], self._health(sensor.name)
 
         async def put(taken: Taken) -> None:
             blocks = [(block, encode(block)) for block in map(line.name, taken.blocks)]
@@ -115,6 +125,7 @@ class Agent:
         await put(line.resume(found))
         async with contextlib.aclosing(self._open_source(sensor)) as source:
             async for samples in source:
+                line.clock = health.clock
                 await put(line.end_if_changed(samples))
                 await journal.accept(sensor.name, line.accepted, samples)
                 await put(line.take(samples))
@@ -147,12 +158,21 @@ class Agent:
 
     async def _say(self, state: Literal["online", "offline"], link: Link, outbox: Outbox, journal: Journal) -> None:
         accounts, backlog = await journal.accounts(), await outbox.backlog()
+        calibrations = {sensor.name: sensor.calibration for sensor in self.settings.sensors}
         sensors = []
         for name, line in self._lines.items():
             accepted, evicted = accounts.get(name, (0, 0))
             channels = tuple(ChannelInfo(name=c.name, unit=c.unit, lsb=c.lsb) for c in line.channels)
             sensors.append(
-                SensorInfo(name=name, channels=channels, rate_hz=line.rate_hz, accepted=accepted, evicted=evicted)
+                SensorInfo(
+                    name=name,
+                    channels=channels,
+                    rate_hz=line.rate_hz,
+                    accepted=accepted,
+                    evicted=evicted,
+                    rejected=dict(self._health(name).rejected),
+                    calibration=calibration.digest if (calibration := calibrations[name]) else "",
+                )
             )
         status = Status(
             state=state,

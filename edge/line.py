@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from edge.blocks import BlockCutter
 from edge.journal import Recovered, Snapshot
 from edge.settings import SensorSettings
-from stream.block import Block, Channel, Samples
+from stream.block import Block, Channel, Clock, Samples
 from stream.events import Event
+from stream.flags import Flag
 from stream.instant import SECOND_NS
 from stream.pipeline import Pipeline, Released
 
@@ -33,6 +34,8 @@ class Line:
         """Samples in the journal so far: the index of the next one."""
         self.released = 0
         """Samples in blocks so far."""
+        self.clock = Clock.UNKNOWN
+        """What is known of the clock that stamps the samples now; a sample's own flag goes before it."""
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -85,7 +88,9 @@ class Line:
 
     def name(self, samples: Samples) -> Block:
         """The next block of this boot."""
-        block = Block(self._station, self._sensor.name, self._boot, self._seq, samples)
+        unsynced = bool((samples.flags & Flag.CLOCK_UNSYNCED).any())
+        clock = Clock.UNSYNCED if unsynced else self.clock
+        block = Block(self._station, self._sensor.name, self._boot, self._seq, samples, clock)
         self._seq += 1
         self.released += len(samples)
         return block

@@ -5,6 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
+from edge.calibration import Calibration
+from edge.sources.geometrics import GeometricsSource
+from edge.sources.gsm19 import Gsm19Source
+from edge.sources.gsm90 import Gsm90Source
+from edge.sources.lemi import LemiSource
+from edge.sources.magusb import MagUsbSource
+from edge.sources.obsdaq import ObsDaqSource
+from edge.sources.pos1 import Pos1Source
+from edge.sources.position import PositionSettings
+from edge.sources.rm3100 import Rm3100Source
+from edge.sources.textline import TextLineSource
+from edge.sources.ukraa import UkraaSource
 from stream.events import Name
 from stream.instant import Instant
 from stream.messages import Position
@@ -38,7 +50,18 @@ class ArchiveSource(_Settings):
     """Times real time; as fast as it goes without it."""
 
 
-Source = Annotated[SimulatedSource | ArchiveSource, Field(discriminator="type")]
+InstrumentSource = (
+    GeometricsSource
+    | Gsm19Source
+    | Gsm90Source
+    | LemiSource
+    | MagUsbSource
+    | ObsDaqSource
+    | Pos1Source
+    | TextLineSource
+    | UkraaSource
+)
+Source = Annotated[SimulatedSource | ArchiveSource | InstrumentSource | Rm3100Source, Field(discriminator="type")]
 
 
 class SensorSettings(_Settings):
@@ -49,6 +72,10 @@ class SensorSettings(_Settings):
     block_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
     """A block is sent when it spans so long; events do not wait for it."""
     pipeline: PipelineSettings = PipelineSettings()
+    position: PositionSettings | None = None
+    """Of a unit that moves: carried as channels of its samples."""
+    calibration: Calibration | None = None
+    """Told in the status; counts stay raw."""
 
 
 class OutboxSettings(_Settings):

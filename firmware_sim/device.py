@@ -16,12 +16,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from firmware_sim import pace
+from firmware_sim.bus_bridge import serve_bus
 from firmware_sim.clock import SECOND_NS
-from firmware_sim.emulation import EMULATIONS, fitted
+from firmware_sim.emulation import EMULATIONS, RM3100, fitted
 from firmware_sim.instruments import Encoder
 from firmware_sim.physical import physical
 from firmware_sim.sensor import SimulatedSensor
 from firmware_sim.settings import SimSettings
+from firmware_sim.wire_faults import WireFaults
 
 LINE_BYTES = 4095
 """What the terminal keeps for a reader that is not reading (N_TTY_BUF_SIZE of Linux, less one)."""
@@ -38,8 +40,14 @@ async def serve(instrument: str, settings: SimSettings, tcp_port: int | None, sa
     for what `emulation.fitted` refuses, OSError when the port is taken.
     """
     own = fitted(instrument, settings)
-    encoder = EMULATIONS[instrument].encoder()
+    if instrument == RM3100:
+        if tcp_port is None:
+            raise ValueError("it is on an I2C bus and not on a serial line; --tcp PORT gives a bridge to the bus")
+        sensor = SimulatedSensor(own, time.time_ns())
+        await serve_bus(sensor, tcp_port, lambda port: say(f"{instrument}: I2C bridge on 127.0.0.1:{port}"))
+        return
     whole_second_ns = time.time_ns() // SECOND_NS * SECOND_NS  # frames of tenths of a second want to begin on one
+    encoder = EMULATIONS[instrument].encoder(own, whole_second_ns)
     sensor = SimulatedSensor(own, whole_second_ns)
     if tcp_port is None:
         await serve_pty(sensor, encoder, lambda path: say(f"{instrument} on {path}"))
@@ -135,8 +143,11 @@ async def serve_tcp(
 
 
 async def _frames(sensor: SimulatedSensor, encoder: Encoder, until_s: float | None) -> AsyncGenerator[bytes, None]:
+    wire = WireFaults(sensor.settings.wire, sensor.settings.seed)
     async with aclosing(pace.live(sensor, until_s=until_s)) as chunks:
         async for times_ns, counts in chunks:
-            frame = encoder.encode(times_ns, physical(sensor.channels, counts))
-            if frame:
-                yield frame
+            values = physical(sensor.channels, counts)
+            for row in range(len(times_ns)):
+                frame = encoder.encode(times_ns[row : row + 1], values[row : row + 1])
+                if frame:
+                    yield wire.pass_on(frame)

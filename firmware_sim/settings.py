@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from firmware_sim.presets import PRESETS
+from firmware_sim.wire_faults import WireSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, Field(ge=0.0, le=1e9)]
@@ -167,6 +168,8 @@ class SimSettings(_Settings):
 
     faults: Annotated[tuple[Fault, ...], Field(max_length=10_000)] = ()
     random_faults: RandomFaults = RandomFaults()
+    wire: WireSettings = WireSettings()
+    """What goes wrong behind the instrument, on the wire of `magwatch sim`."""
 
     @property
     def axes(self) -> tuple[str, ...]:

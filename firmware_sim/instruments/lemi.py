@@ -6,6 +6,7 @@ first of its samples. Here the bias is zero: the numbers are the whole field, wh
 """
 
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -24,12 +25,15 @@ class Lemi:
     """An encoder for 10 Hz of x, y, z in nT and, where there is a fourth column, the temperature in C.
 
     A frame goes out with its tenth sample; a second of which a sample is missing goes out not at all. Samples
-    belong on tenths of a second; those beside them are sent as if they were.
+    belong on tenths of a second; those beside them are sent as if they were. locked: whether the GPS is, at the time of
+    a stamp.
     """
 
-    def __init__(self, tag: Literal["L025", "L036"] = "L025", *, locked: bool = True) -> None:
+    def __init__(
+        self, tag: Literal["L025", "L036"] = "L025", *, locked: Callable[[int], bool] = lambda _: True
+    ) -> None:
         self._tag = tag.encode("ascii")
-        self._gps = b"A" if locked else b"P"
+        self._locked = locked
         self._second = 0
         self._slots = np.full((_SLOTS, 3), np.nan)
         self._temperature_c = 20.0
@@ -53,10 +57,11 @@ class Lemi:
     def _frame(self) -> bytes:
         at = datetime.fromtimestamp(self._second, UTC)
         stamp = (_bcd(part) for part in (at.year % 100, at.month, at.day, at.hour, at.minute, at.second))
+        gps = b"A" if self._locked(self._second * _SECOND_NS) else b"P"
         warmth = round(self._temperature_c * 100.0)
         shorts = (warmth, warmth, 0, 0, 0, 0, 0, 0)
         field_ut = (self._slots / 1000.0).ravel().tolist()
-        return FRAME.pack(self._tag, 0, *stamp, *shorts, 0, *field_ut, 0, 0, _SUPPLY_DECIVOLTS, self._gps, 0)
+        return FRAME.pack(self._tag, 0, *stamp, *shorts, 0, *field_ut, 0, 0, _SUPPLY_DECIVOLTS, gps, 0)
 
 
 def _bcd(number: int) -> int:

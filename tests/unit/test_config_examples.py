@@ -3,23 +3,50 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
-from edge.settings import AgentSettings, ArchiveSource, SensorSettings, SimulatedSource
+from edge.calibration import Calibration
+from edge.settings import AgentSettings, ArchiveSource, InstrumentSource, SensorSettings, SimulatedSource
+from edge.sources.i2c_link import I2cSettings, I2cTcpSettings
+from edge.sources.links import SerialSettings, TcpSettings
+from edge.sources.position import GpsdPosition, NmeaPosition
+from edge.sources.rm3100 import Rm3100Source
+from edge.sources.textline import TextChannel, TextTime
 from firmware_sim import settings as sim
+from firmware_sim.wire_faults import WireSettings
 from gateway.settings import GatewaySettings
 from stream.settings_file import load
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 ROLES: list[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]]] = [
-    ("edge.example.toml", AgentSettings, (SensorSettings, SimulatedSource, ArchiveSource)),
+    (
+        "edge.example.toml",
+        AgentSettings,
+        (
+            *(SensorSettings, SimulatedSource, ArchiveSource, Calibration, *get_args(InstrumentSource), Rm3100Source),
+            *(TextChannel, TextTime, SerialSettings, TcpSettings, I2cSettings, I2cTcpSettings),
+            *(NmeaPosition, GpsdPosition),
+        ),
+    ),
     ("gateway.example.toml", GatewaySettings, ()),
     (
         "sim.example.toml",
         sim.SimSettings,
-        (sim.Storm, sim.Spike, sim.Step, sim.Stuck, sim.Saturated, sim.Gap, sim.ClockStep, sim.GpsLoss, sim.Vehicle),
+        (
+            sim.Storm,
+            sim.Spike,
+            sim.Step,
+            sim.Stuck,
+            sim.Saturated,
+            sim.Gap,
+            sim.ClockStep,
+            sim.GpsLoss,
+            sim.Vehicle,
+            WireSettings,
+        ),
     ),
 ]
 

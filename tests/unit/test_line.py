@@ -13,7 +13,8 @@ from edge.journal import Journal
 from edge.line import Line, Taken
 from edge.settings import SensorSettings
 from edge.spool import Spool
-from stream.block import Channel, Samples
+from stream.block import Channel, Clock, Samples
+from stream.flags import Flag
 
 XYZ = tuple(Channel(name, "nT", 0.01) for name in "xyz")
 SENSOR = SensorSettings.model_validate({"name": "fge", "source": {"type": "sim"}})
@@ -78,6 +79,18 @@ def test_deaths_anywhere_lose_nothing_double_nothing_and_change_no_flag(
     broken = Samples.joined(asyncio.run(lives(folder / "b.db", whole, sorted(deaths), chunk, snapshot_every)))
     assert unbroken.same_as(broken)
     assert np.array_equal(unbroken.counts, whole.counts)
+
+
+def test_a_sample_that_was_not_synchronised_stays_flagged_and_its_block_says_so() -> None:
+    whole = recording(400)
+    whole.flags[200:] = Flag.CLOCK_UNSYNCED
+    line = Line("wic", SENSOR, 0)
+    line.clock = Clock.SYNCED
+    taken = [line.take(whole), line.finish()]
+    blocks = [line.name(samples) for each in taken for samples in each.blocks]
+    flags = np.concatenate([block.samples.flags for block in blocks])
+    assert (flags & Flag.CLOCK_UNSYNCED != 0).tolist() == [False] * 200 + [True] * 200
+    assert [block.clock for block in blocks] == [Clock.SYNCED] * 20 + [Clock.UNSYNCED] * 20
 
 
 async def test_a_stream_with_other_channels_ends_the_old_one_first(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def test_a_second_with_a_sample_missing_gives_no_lemi_frame() -> None:
     times_ns, values = golden_samples("lemi025")
     whole = np.delete(np.arange(len(times_ns)), 6)
     assert len(Lemi().encode(times_ns[whole], values[whole])) == 153
-    assert len(Lemi(locked=False).encode(times_ns, values)) == 306
-    assert Lemi("L036", locked=False).encode(times_ns, values)[:4] == b"L036"
+    assert len(Lemi(locked=lambda _: False).encode(times_ns, values)) == 306
+    assert Lemi("L036", locked=lambda _: False).encode(times_ns, values)[:4] == b"L036"
 
 
 def sensor_on_a_tenth(rate_hz: float) -> SimulatedSensor:
@@ -163,9 +163,9 @@ async def test_a_tcp_port_serves_several_clients_who_leave_and_come_back() -> No
 
 
 async def test_an_instrument_is_served_by_its_name() -> None:
-    async with running(serve, "lemi", SimSettings(), None) as told:
+    async with running(serve, "lemi025", SimSettings(), None) as told:
         name, path = told.split(" on ")
-        assert name == "lemi"
+        assert name == "lemi025"
         assert (await asyncio.to_thread(read_terminal, path, 153))[:4] == b"L025"
     async with running(serve, "magusb", SimSettings(rate_hz=10.0), 0) as told:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(told.rpartition(":")[2]))
@@ -176,10 +176,10 @@ async def test_an_instrument_is_served_by_its_name() -> None:
 def test_an_instrument_takes_its_own_rate_unless_it_can_have_another() -> None:
     assert fitted("magusb", SimSettings()).rate_hz == 1.0
     assert fitted("magusb", SimSettings(rate_hz=20.0)).rate_hz == 20.0
-    assert fitted("lemi", SimSettings(seed=9)).seed == 9
-    with pytest.raises(ValueError, match="a lemi measures at 10 Hz"):
-        fitted("lemi", SimSettings(rate_hz=1.0))
-    with pytest.raises(ValueError, match="there are lemi, magusb"):
+    assert fitted("lemi025", SimSettings(seed=9)).seed == 9
+    with pytest.raises(ValueError, match="a lemi025 measures at 10 Hz"):
+        fitted("lemi025", SimSettings(rate_hz=1.0))
+    with pytest.raises(ValueError, match="there are geometrics, gsm19"):
         fitted("compass", SimSettings())
 
 
