@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from stream.errors import MagwatchError, SettingsError
 from stream.flags import Flag
+from stream.instant import parse_iso
 from stream.settings_file import load
 from stream.transport.broker import BrokerSettings
 
@@ -124,9 +125,14 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def process(options: argparse.Namespace) -> int:
-    """The edge's pipeline over archive files, no broker."""
+    """The edge's pipeline over archive files, no broker; or why it said what it said of a moment in them."""
+    if options.explain is not None:
+        return explain(options)
     from edge.process import process as run
 
+    if options.out is None:
+        print("magwatch process: give --out DIR, or --explain TIME", file=sys.stderr)
+        return WRONG_USE
     with tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}", disable=None) as bar:
 
         def show(part: float) -> None:
@@ -137,6 +143,20 @@ def process(options: argparse.Namespace) -> int:
         print(json.dumps(dataclasses.asdict(report)))
     else:
         print(f"{report.rows} samples and {report.events} events in {options.out}")
+    return DONE
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Why a sample was flagged, or an event raised."""
+    from edge.explain import explain as run
+    from edge.explain import lines
+
+    found = run(options.files, options.explain)
+    if options.json:
+        said = dataclasses.asdict(found) | {"events": [event.model_dump(mode="json") for event in found.events]}
+        print(json.dumps(said))
+    else:
+        print("\n".join(lines(found)))
     return DONE
 
 
@@ -204,7 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true")
     made = command(process)
     made.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    made.add_argument("--out", type=Path, required=True, metavar="DIR")
+    made.add_argument("--out", type=Path, metavar="DIR", help="a folder for samples.parquet and events.jsonl")
+    made.add_argument("--explain", type=_instant, metavar="TIME", help="such as 2024-05-10T17:05:00Z")
     made.add_argument("--json", action="store_true")
     command(flags).add_argument("--json", action="store_true")
     command(check).add_argument("file", type=Path, metavar="FILE")
@@ -216,6 +237,13 @@ def _broker(url: str) -> BrokerSettings:
         return BrokerSettings(url=url)
     except ValidationError as wrong:
         raise argparse.ArgumentTypeError(wrong.errors()[0]["msg"]) from wrong
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_iso(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
 
 
 def _count(text: str) -> int:

@@ -16,6 +16,7 @@ one is settled two samples after it is back on course, at the latest `DELAY_SAMP
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.block import MISSING
 from stream.detectors.base import Arrays
 from stream.kernels import advance, spikes
 
@@ -51,3 +52,19 @@ class Despiker:
     def drop(self, rows: int) -> None:
         """The caller drops so many settled rows from the front of what it holds."""
         self._states[:, spikes.CURSOR] -= rows
+
+    def strengths(self, counts: NDArray[np.int32]) -> list[tuple[int, float, int]]:
+        """Of rows [n, channels] behind those settled: channels on which a spike begins at the first one.
+
+        Each with its number among the columns, the sigma by which it stands out, and its length in samples. Learns
+        nothing.
+        """
+        scratch = np.empty(2 * spikes.WINDOW, np.int64)
+        found = []
+        for number, column in enumerate(self._columns.tolist()):
+            if counts[0, column] != MISSING:
+                state, typical = self._states[number], self._typical[number]
+                back, squared, _ = spikes.judge(counts, column, 0, True, state, typical, self._factor, scratch)
+                if squared > 0.0:
+                    found.append((number, float(np.sqrt(squared)), int(back)))
+        return found
