@@ -93,6 +93,7 @@ class Pipeline:
         """A sample is let go when so many later ones have come: a constant."""
         return DELAY_SAMPLES
 
+    @property
     def noise(self) -> dict[str, float]:
         """The newest noise of each judged axis: 1 sigma of a sample, in the unit judged in; 0 while not known."""
         return dict(zip((axis.name for axis in self._plan.axes), self._noisy.sigma().tolist(), strict=True))

@@ -71,7 +71,7 @@ def test_an_axis_that_becomes_noisy_is_told_within_two_minutes_and_ended_when_it
     assert opened.evidence["noise_before_y_nT"] == pytest.approx(np.hypot(noise_nt, 0.3 * lsb_nt), rel=0.3)
     assert ended.amplitude_nt == pytest.approx(8 * noise_nt, rel=0.5)
     assert ended.id == opened.id
-    assert 1500 <= since_start_s(ended.end or 0) <= 1560
+    assert 1500 <= since_start_s(ended.end or 0) <= 1580
 
 
 def test_three_noisy_axes_are_one_event() -> None:
