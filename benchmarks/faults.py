@@ -44,6 +44,9 @@ SHORTEST_S, SHORTEST_ROWS, LONGEST_S = 4.0, 15.0, 60.0
 """A pass lasts at least so many seconds and samples: in fewer samples its crest cannot be told from a spike."""
 IN_TIME_S = 15.0
 SLACK_S = 3.0
+CONFIDENCES = (0.0, 0.6, 0.8, 0.9, 0.97, 1.01)
+NOT_QUIET = ("AC0G1",)
+"""Somebody moves this sensor: its own events are not false."""
 MANAGED = {Kind.TRANSIENT, Kind.STEP, Kind.STUCK, Kind.GAP, Kind.SATURATED, Kind.COMMENCEMENT, Kind.NOISY}
 """Kinds with which a thing can be confused; the others tell of other things."""
 
@@ -112,8 +115,9 @@ def lies_upon(event: Event, put: Put, slack_ns: int) -> bool:
     return event.start <= put.end_ns + slack_ns and (event.end or put.end_ns) >= put.start_ns - slack_ns
 
 
-def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Counter[str]]:
-    """What became of each thing; and the spurious events by kind and severity."""
+def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Counter[str], list[tuple[float, bool]]]:
+    """What became of each thing; the spurious events by kind and severity; and the confidence of each event that tells
+    of a sized kind, with whether it was real."""
     said = heard(injector.result())
     last, first = said.last, said.first_ns
     slack_ns = round(max(SLACK_S, 3.0 * into.interval_s) * SECOND_NS)
@@ -141,7 +145,8 @@ def judge(into: Series, injector: Injector) -> tuple[list[dict[str, object]], Co
             }
         )
     spurious = Counter(f"{e.kind} {e.severity}" for e in last.values() if e.id not in used)
-    return rows, spurious
+    sized = [e for e in last.values() if e.kind in (Kind.STEP, Kind.TRANSIENT)]
+    return rows, spurious, [(e.score, e.id in used) for e in sized]
 
 
 def spike_row(put: Put, said: Heard) -> dict[str, object]:
@@ -178,19 +183,37 @@ def measure(half: str) -> dict[str, object]:
     """All series, and all of them together."""
     everything: list[dict[str, object]] = []
     by_series: list[dict[str, object]] = []
+    trust: list[tuple[float, bool]] = []
     for into in all_series():
         rows: list[dict[str, object]] = []
         spurious: Counter[str] = Counter()
+        quiet = not into.name.startswith(NOT_QUIET)
         for seed in {"first": (1,), "second": (2,), "both": (1, 2)}[half]:
-            more, false = judge(into, injected(into, seed))
+            more, false, trusted = judge(into, injected(into, seed))
             rows += more
+            trust += trusted if quiet else []
             spurious += false
         loud = sum(n for what, n in spurious.items() if not what.endswith(Severity.INFO))
         by_series.append({"series": into.name, "table": table(rows), "spurious": dict(spurious), "spurious_loud": loud})
         everything += rows
     above = [row for row in everything if not float(str(row["snr_db"])) < 10.0]
     confused = sum(row["as"] not in (None, row["kind"]) for row in above) / len(above)
-    return {"all": table(everything), "series": by_series, "confused_above_10_db": confused}
+    return {
+        "all": table(everything),
+        "series": by_series,
+        "confused_above_10_db": confused,
+        "calibration": calibration(trust),
+    }
+
+
+def calibration(trust: list[tuple[float, bool]]) -> list[dict[str, float]]:
+    """Of the events told with a confidence in each range, how many there are and what share was real."""
+    out = []
+    for low, high in pairwise(CONFIDENCES):
+        some = [real for score, real in trust if low <= score < high]
+        if some:
+            out.append({"from": low, "to": high, "events": len(some), "real": sum(some) / len(some)})
+    return out
 
 
 def main() -> None:
@@ -213,6 +236,10 @@ def main() -> None:
                 f"  confused {row['confused']:.2f}"
             )
     print(f"confused above 10 dB: {found['confused_above_10_db']:.3f}")
+    for row in found["calibration"]:
+        print(
+            f"confidence {row['from']:.2f}-{row['to']:.2f}: {row['events']:4.0f} events, {row['real']:.2f} of them real"
+        )
 
 
 if __name__ == "__main__":

@@ -43,8 +43,6 @@ QUIET = {
     "Honolulu 05-06, 1 Hz": "honolulu/HON-2024-05-06.cdf",
 }
 """Quiet days beside those in which things are put; nothing is put in here."""
-NOT_QUIET = ("AC0G1",)
-"""Somebody moves this sensor: things can be put in, but its own alarms are not false."""
 ARTEFACTS = "labels/annotations.csv"
 NEAR_NS = 60 * SECOND_NS
 FORMATS = {
@@ -226,7 +224,7 @@ def detected(into: Series) -> dict[str, Any]:
 def rows() -> Iterator[Row]:
     """One a data set."""
     for into in faults.all_series():
-        yield row_of(into, real=not into.name.startswith(("simulated", *NOT_QUIET)), put_in=True)
+        yield row_of(into, real=not into.name.startswith(("simulated", *faults.NOT_QUIET)), put_in=True)
     for name, file in QUIET.items():
         if (DATA / file).is_file():
             yield row_of(series(name, read(DATA / file).samples), real=True, put_in=False)
