@@ -28,10 +28,10 @@ class Held:
     def _room(self) -> HeldRows:
         n = self._size
         return (
-            np.zeros(n, np.int64),
-            np.zeros((n, len(self._channels)), np.int32),
-            np.zeros(n, np.uint16),
-            np.zeros(n, np.float32),
+            np.empty(n, np.int64),
+            np.empty((n, len(self._channels)), np.int32),
+            np.empty(n, np.uint16),
+            np.empty(n, np.float32),
             np.zeros((n, self._axes), np.uint8),
             np.zeros(n, np.int64),
         )

@@ -35,11 +35,18 @@ def leaf(loop: Callable[P, R]) -> Callable[P, R]:
     return _compiled(loop, counts_references=False)
 
 
-def _compiled(loop: Callable[P, R], *, counts_references: bool) -> Callable[P, R]:
+def part(loop: Callable[P, R]) -> Callable[P, R]:
+    """A leaf that becomes a part of whatever calls it: handing over an array costs more than a short one does."""
+    return _compiled(loop, counts_references=False, forceinline=True)
+
+
+def _compiled(loop: Callable[P, R], *, counts_references: bool, forceinline: bool = False) -> Callable[P, R]:
     others = _NUMBA[_CACHE_DIR]
     # Numba asks for its folder while it decorates, and only then: other users of it are not touched.
     _NUMBA[_CACHE_DIR] = _FOLDER
     options: dict[str, Any] = {"cache": _FOLDER != "", "nogil": True, "error_model": "numpy"}
+    if forceinline:
+        options["forceinline"] = True
     if not counts_references:
         options["_nrt"] = False
     try:

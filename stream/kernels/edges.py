@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel, leaf
+from stream.kernels import kernel, leaf, part
 from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 WINDOW = 16
@@ -57,7 +57,7 @@ STEP_PER_PROJECTION = float(1.0 / (fits()[2] @ np.repeat([-0.5, 0.5], WINDOW // 
 """The size of a step over its projection on the third row."""
 
 
-@leaf
+@part
 def project(ring: NDArray[np.float64], seen: int, axis: int, basis: NDArray[np.float64]) -> tuple[float, float]:
     """The fitted step of the newest window of an axis, and the energy that the fit leaves."""
     level, slope, step, whole = 0.0, 0.0, 0.0, 0.0

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel, leaf
+from stream.kernels import kernel, leaf, part
 from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
 WINDOW, EDGE = 16, 3
@@ -144,7 +144,7 @@ def over_line(window: NDArray[np.float64], axis: int, i: int) -> float:
     return float(window[axis, i] - before - (after - before) * (i - 1) / (WINDOW - EDGE))
 
 
-@leaf
+@part
 def learn_threshold(singles: NDArray[np.float64], ints: NDArray[np.int64], scale: int, energy: float) -> None:
     """Follow the energy that one in fifty stretches of WINDOW windows reaches; by factors, from below and above."""
     singles[scale, HIGHEST] = max(singles[scale, HIGHEST], energy)
@@ -161,7 +161,7 @@ def learn_threshold(singles: NDArray[np.float64], ints: NDArray[np.int64], scale
     singles[scale, HIGHEST] = 0.0
 
 
-@leaf
+@part
 def look(
     now: int,
     cell_ns: int,

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel, leaf
+from stream.kernels import kernel, leaf, part
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ LEAST_RATIO = 4
 """Rows for each order that is tried."""
 
 
-@leaf
+@part
 def advanced(level: int, distance: int, row: int, gain: int) -> int:
     """The level after a row (from 1 on) that was `distance` from it."""
     if row + 1 < 1 << gain:

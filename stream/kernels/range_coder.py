@@ -8,7 +8,7 @@ bytes end, so that zeros at the end need not be sent.
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import leaf
+from stream.kernels import leaf, part
 
 Bytes = NDArray[np.uint8]
 State = NDArray[np.uint64]
@@ -20,7 +20,7 @@ U1, U8, U16, U24, U32, U56 = (np.uint64(shift) for shift in (1, 8, 16, 24, 32, 5
 BYTE = np.uint64(255)
 
 
-@leaf
+@part
 def carry(out: Bytes, place: int) -> None:
     """One more in the number that stands before `place`."""
     place -= 1
@@ -30,7 +30,7 @@ def carry(out: Bytes, place: int) -> None:
     out[place] += 1
 
 
-@leaf
+@part
 def put_word(out: Bytes, place: int, low: np.uint64) -> None:
     """The four highest bytes of `low`."""
     out[place] = low >> U56
@@ -47,7 +47,7 @@ def start_writing(state: State, place: int) -> None:
     state[PLACE] = place
 
 
-@leaf
+@part
 def put_bits(state: State, out: Bytes, value: int, bits: int) -> None:
     """A number of 0 to 16 bits, all values alike."""
     low, span = state[LOW], state[RANGE] >> np.uint64(bits)
@@ -101,7 +101,7 @@ def finish_writing(state: State, out: Bytes, first: int) -> int:
     return place
 
 
-@leaf
+@part
 def get_word(data: Bytes, place: int, end: int) -> np.uint64:
     """Four bytes as a number; zeros beyond the end."""
     word = np.uint64(0)
@@ -118,7 +118,7 @@ def start_reading(state: State, data: Bytes, place: int, end: int) -> None:
     state[PLACE] = place + 8
 
 
-@leaf
+@part
 def get_bits(state: State, data: Bytes, end: int, bits: int) -> int:
     """What `put_bits` was given."""
     span = state[RANGE] >> np.uint64(bits)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stream.block import MISSING
 from stream.flags import Flag
-from stream.kernels import leaf
+from stream.kernels import leaf, part
 
 LAST, LENGTH, SINCE_NS, LONGEST, HIGHEST, LOWEST, SEEN, TOLD, EXTREME = range(9)
 """Integers of an axis: newest count, its run, when it began, the longest run that was normal, the extremes so far,
@@ -150,7 +150,7 @@ def judge_run(
     return found
 
 
-@leaf
+@part
 def learn_move(axis: int, ints: NDArray[np.int64], shares: NDArray[np.float64], count: int, now: int) -> None:
     """A new count: remember the run before, how it was left, and the extremes."""
     change = abs(float(count - ints[axis, LAST]))

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import kernel, leaf
+from stream.kernels import kernel, leaf, part
 from stream.kernels.distribution import LOWEST_OCTAVE, PHASES, SCALES, TOTAL
 from stream.kernels.prediction import (
     FRACTION,
@@ -52,20 +52,20 @@ LOWEST = 1 << LOWEST_OCTAVE
 SHARP = 1 << 52
 
 
-@leaf
+@part
 def scale_of(near: int, long: int) -> int:
     """Four times the octave, and the quarter in it, of 3/8 of the last few distances and 5/8 of the last hundred."""
     mix = min(max((3 * near + 5 * long) >> 3, LOWEST), SHARP)
     return int(np.float64(mix).view(np.int64) >> 50) - ((1023 + LOWEST_OCTAVE) << 2)
 
 
-@leaf
+@part
 def expected_of(code: int) -> int:
     """The distance that a code of 6 bits stands for, 1/64 of a count and half an octave a step."""
     return ((181 if code & 1 else 128) << (code >> 1)) >> 2
 
 
-@leaf
+@part
 def learned(
     value: int, level: int, forecast: int, row: int, gain: int, near: int, long: int, stray: int
 ) -> tuple[int, int, int, int, int]:
@@ -103,7 +103,7 @@ def code_of(counts: float) -> int:
     return min(code, LARGEST_EXPECTED)
 
 
-@leaf
+@part
 def wrapped(value: int) -> int:
     """Modulo 2**32, as int32 has it."""
     return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000

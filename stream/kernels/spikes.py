@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.block import MISSING
-from stream.kernels import kernel, leaf
+from stream.kernels import kernel, leaf, part
 from stream.kernels.hampel import median_mad
 
 LONGEST = 5
@@ -64,26 +64,26 @@ MANY_EQUALS = 8
 INTS = FIRST_GOOD + RING
 
 
-@leaf
+@part
 def good(state: NDArray[np.int64], back: int) -> int:
     """The good count `back` samples ago; 0 is the newest."""
     return int(state[FIRST_GOOD + ((state[SEEN] - 1 - back) & (RING - 1))])
 
 
-@leaf
+@part
 def middle(first: int, second: int, third: int) -> int:
     """The median of three."""
     return max(min(first, second), min(max(first, second), third))
 
 
-@leaf
+@part
 def slope_of(state: NDArray[np.int64], back: int) -> int:
     """The median of the last three changes up to the good count `back` samples ago: one edge does not tilt it."""
     newest, second, third = good(state, back), good(state, back + 1), good(state, back + 2)
     return middle(newest - second, second - third, third - good(state, back + 3))
 
 
-@leaf
+@part
 def jump(state: NDArray[np.int64], count: int, back: int) -> int:
     """How far a count lies from the good one `back` samples ago, or from its slope if that is less; with its sign."""
     level = count - good(state, back)
@@ -91,7 +91,7 @@ def jump(state: NDArray[np.int64], count: int, back: int) -> int:
     return level if abs(level) <= abs(sloping) else sloping
 
 
-@leaf
+@part
 def deviation(state: NDArray[np.int64], kind: int, back: int) -> int:
     """The deviation of that kind, SCALES times, of which the newest sample was the good count `back` samples ago."""
     if kind == LINE:
@@ -103,7 +103,7 @@ def deviation(state: NDArray[np.int64], kind: int, back: int) -> int:
     return 4 * good(state, back + 3) - 2 * (before + after)
 
 
-@leaf
+@part
 def follow(typical: NDArray[np.float64], kind: int, size: float, seen: int) -> None:
     """Learn the size of the newest deviation of a kind: the mean of the first ones, then a slowly forgetting one."""
     usual = typical[kind]
@@ -114,7 +114,7 @@ def follow(typical: NDArray[np.float64], kind: int, size: float, seen: int) -> N
     typical[kind] = usual + (size - usual) * weight
 
 
-@leaf
+@part
 def learn(state: NDArray[np.int64], typical: NDArray[np.float64], count: int) -> None:
     """Take in a good sample; typical: mean size of each kind of deviation, and TAIL, in counts."""
     state[EQUALS] = state[EQUALS] + 1 if state[SEEN] and count == good(state, 0) else 0
@@ -135,7 +135,7 @@ def learn(state: NDArray[np.int64], typical: NDArray[np.float64], count: int) ->
         follow(typical, WIDE, 0.25 * abs(deviation(state, WIDE, 0)), seen)
 
 
-@leaf
+@part
 def floor_of(typical: NDArray[np.float64], kind: int, factor: float) -> float:
     """The least sigma of a deviation, in counts: as learnt, and never below what flicker between counts makes."""
     tail = typical[TAIL] - TAIL_LIGHT * typical[LINE]
@@ -180,7 +180,7 @@ def stands_out(
     return found if found >= least else 0.0
 
 
-@leaf
+@part
 def startles(state: NDArray[np.int64], typical: NDArray[np.float64], count: int, factor: float) -> bool:
     """Whether a count leaves the course of the last good ones, and by a sharp step."""
     leap = count - good(state, 0)

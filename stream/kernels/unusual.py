@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.block import MISSING
-from stream.kernels import leaf
+from stream.kernels import leaf, part
 from stream.kernels.unusual_views import (
     BIN_NS,
     BINS,
@@ -107,19 +107,19 @@ def score_rows(
     return found
 
 
-@leaf
+@part
 def faded(total: float) -> float:
     """What is left of a total after a sample, and nothing of next to nothing."""
     return total * FADES if total > NOTHING else 0.0
 
 
-@leaf
+@part
 def as_score(excess: float) -> float:
     """0 for the ordinary, towards 1 for what is beyond all history; never so near that order is lost."""
     return excess / (excess + HALF)
 
 
-@leaf
+@part
 def news(excess: float, figures: NDArray[np.float64]) -> float:
     """What is new in an excess, beyond what is left of the highest one that was a sample's score."""
     left = max(figures[HELD] - figures[HELD_TOP] / HOLD, 0.0)
@@ -131,7 +131,7 @@ def news(excess: float, figures: NDArray[np.float64]) -> float:
     return 0.0
 
 
-@leaf
+@part
 def rest(elapsed_ns: int, rest_ns: int, figures: NDArray[np.float64]) -> None:
     """What was told is less and less of a reason not to tell what is smaller."""
     if figures[RESTS] > 0.0:

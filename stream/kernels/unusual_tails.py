@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import leaf
+from stream.kernels import leaf, part
 
 TIERS = 3
 SHARES = (1.0 / 30.0, 0.1, 0.1)
@@ -91,7 +91,7 @@ def learn(state: NDArray[np.float64], axis: int, tail: int, seen: float, size: f
     state[axis, tail + STEP] = state[axis, tail + EXCESS] / (min(seen + 1.0, MEMORY) + UNSURE)
 
 
-@leaf
+@part
 def ordinary(state: NDArray[np.float64], axis: int, at: int, size: float) -> bool:
     """Whether a size is within both first limits; if so, it is learnt."""
     high, low = at + HIGH, at + LOW

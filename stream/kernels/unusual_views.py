@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.kernels import leaf, unusual_tails
+from stream.kernels import leaf, part, unusual_tails
 from stream.kernels.unusual_tails import ordinary, rank
 
 LEVELS = 6
@@ -163,7 +163,7 @@ def judge_levels(state: NDArray[np.float64], axis: int, number: int) -> None:
         state[axis, at + FILLED] = 0.0
 
 
-@leaf
+@part
 def take(state: NDArray[np.float64], axis: int, number: int, value: float, kept: bool) -> None:
     """The axis's next sample, in counts; where it is not kept, it is ranked and leaves the slower views as they are."""
     off = value - state[axis, FIRST_LEVEL + MEAN]
