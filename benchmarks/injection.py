@@ -2,7 +2,8 @@
 
 How large a thing is against the series' own unrest is told in decibels: its largest deviation on any axis over the
 robust spread, near by, of how far that axis moves by itself in the time that the thing takes, divided by the root of 2
-(of white noise: over its standard deviation). A commencement is measured against what moves in three minutes.
+(of white noise: over its standard deviation). A commencement is measured against what moves in three minutes, and
+is as large as those of nature.
 """
 
 from collections.abc import Callable
@@ -139,14 +140,19 @@ class Injector:
         shape[:, on] = self.random.choice([-1.0, 1.0], len(on))
         self.put(SPIKE, shape, row, snr_db, self.series.interval_s)
 
-    def commencement(self, row: int, snr_db: float, rise_s: float, lasts_s: float) -> None:
-        """A rise of the first axis within minutes, that stays for as long as the slot; with a little on the others."""
+    def commencement(self, row: int, size_nt: float, rise_s: float, lasts_s: float) -> None:
+        """A rise of the first axis within minutes, that stays for as long as the slot; with a little on the others.
+
+        size_nt: as those of nature are, not as the sensor's unrest asks: what it is in decibels is noted.
+        """
         n = self.series.rows(lasts_s)
         since_s = np.arange(n) * self.series.interval_s
         rise = np.clip(since_s / rise_s, 0.0, 1.0) * np.exp(-np.maximum(since_s - rise_s, 0.0) / 20_000.0)
         fade = np.clip((since_s[-1] - since_s) / (0.3 * lasts_s), 0.0, 1.0)
         part = np.concatenate([[1.0], self.random.uniform(-0.3, 0.3, self._original.shape[1] - 1)])
-        self.put(Kind.COMMENCEMENT, (rise * fade)[:, np.newaxis] * part, row, snr_db, RISE_S)
+        shape = (rise * fade)[:, np.newaxis] * part
+        sizes = np.abs(shape).max(axis=0) / self.unrest(row, RISE_S)
+        self.put(Kind.COMMENCEMENT, shape, row, 20.0 * float(np.log10(size_nt * sizes.max())), RISE_S)
 
     def stuck(self, row: int, seconds: float) -> None:
         """An axis repeats its last value."""

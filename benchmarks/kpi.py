@@ -59,6 +59,8 @@ BLOCK = 100
 SIZED = ("commencement", "spike", "step", "transient")
 """Kinds of things that have a size."""
 COMMENCEMENT_SLOT_S, COMMENCEMENT_LASTS_S = 7200.0, 3600.0
+COMMENCEMENT_NT = (10.0, 63.0)
+"""Of the sudden commencements listed for 2000 to 2010 nine in ten raise SYM-H by so much."""
 SLIDING = 10
 """Things in the window whose found share makes the sensitivity."""
 RESOLVED_SIGMA = 3.0
@@ -87,7 +89,8 @@ def injected(into: Series) -> list[Injector]:
     onsets = Injector(into, SEED + 1)
 
     def onset(row: int) -> None:
-        onsets.commencement(row, snr_db(), float(onsets.random.uniform(60.0, 300.0)), COMMENCEMENT_LASTS_S)
+        size_nt = float(np.exp(onsets.random.uniform(*np.log(COMMENCEMENT_NT))))
+        onsets.commencement(row, size_nt, float(onsets.random.uniform(60.0, 300.0)), COMMENCEMENT_LASTS_S)
 
     fill(onsets, COMMENCEMENT_SLOT_S, COMMENCEMENT_SLOT_S, [onset])
     return [injector, onsets]

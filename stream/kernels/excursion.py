@@ -56,6 +56,8 @@ OLD_NS = 20_000_000_000
 """What has gone on for so long, and had its peak a quarter of it ago, may be left behind by something else."""
 DRIFTS_IN = 0.35
 """What had come by so much of its way before it was noticed drifts: it may be a pass that is still far away."""
+RAMPS = 0.5
+"""What still rises so fast that it came by this part of its way like that is a slow rise, and no step."""
 BEGINS_AT = 0.05
 """An excursion begins where it reaches this part of its peak: the far field of a passing magnet is felt long before."""
 
@@ -263,6 +265,24 @@ def has_drifted(figures: NDArray[np.float64], peak: float) -> bool:
 
 
 @leaf
+def is_ramp(figures: NDArray[np.float64], ticks: int, width: int, away: float, since: int) -> bool:
+    """Whether the newest `width` ticks still rise as the field must have to come so far in `since` ticks.
+
+    In noise a slow rise seems to rest: its rate is what tells it from an edge.
+    """
+    half = width // 2
+    along = 0.0
+    for axis in range(figures.shape[1]):
+        early, late = 0.0, 0.0
+        for back in range(half):
+            late += figures[FIRST_RING + ((ticks - 1 - back) & (MOST - 1)), axis]
+            early += figures[FIRST_RING + ((ticks - width + back) & (MOST - 1)), axis]
+        rate = (late - early) / (half * (width - half))
+        along += rate * since * (figures[MEAN, axis] - figures[LEVEL, axis])
+    return along > RAMPS * away * away
+
+
+@leaf
 def rests(
     figures: NDArray[np.float64],
     ints: NDArray[np.int64],
@@ -306,6 +326,9 @@ def rests(
     took_s = (ints[FLAT_FROM_NS] - ints[EDGE_NS]) / 1e9
     moves = movement(figures, ints[TICKS], width) / max(singles[PEAK], 1e-9)
     if ints[FLAT] * tick_ns < rest_needed_s(took_s, back, flat == 2, clearest, moves, tick_ns / 1e9, width) * 1e9:
+        return UNKNOWN
+    if not back and is_ramp(figures, ints[TICKS], width, singles[AWAY], (now - ints[EDGE_NS]) // tick_ns):
+        ints[FLAT] = 0
         return UNKNOWN
     ints[EDGE_NS] = begins_ns(figures, ints, singles, kept_ns, kept)
     if back:
