@@ -325,10 +325,12 @@ def rests(
     back = singles[AWAY] <= max(min(math.sqrt(allowed), 0.5 * singles[PEAK]), 0.15 * singles[PEAK])
     took_s = (ints[FLAT_FROM_NS] - ints[EDGE_NS]) / 1e9
     moves = movement(figures, ints[TICKS], width) / max(singles[PEAK], 1e-9)
-    if ints[FLAT] * tick_ns < rest_needed_s(took_s, back, flat == 2, clearest, moves, tick_ns / 1e9, width) * 1e9:
-        return UNKNOWN
-    if not back and is_ramp(figures, ints[TICKS], width, singles[AWAY], (now - ints[EDGE_NS]) // tick_ns):
+    needed_s = rest_needed_s(took_s, back, flat == 2, clearest, moves, tick_ns / 1e9, width)
+    rested = ints[FLAT] * tick_ns >= needed_s * 1e9
+    if rested and not back and is_ramp(figures, ints[TICKS], width, singles[AWAY], (now - ints[EDGE_NS]) // tick_ns):
         ints[FLAT] = 0
+        rested = False
+    if not rested:
         return UNKNOWN
     ints[EDGE_NS] = begins_ns(figures, ints, singles, kept_ns, kept)
     if back:
