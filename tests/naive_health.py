@@ -1,0 +1,127 @@
+"""Slow, obvious twins of the kernels for runs of equal counts: lists of all that came, each figure computed anew."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MISSING = -(2**31)
+ENDS = [top + below for top in (2**15 - 1, 2**23 - 1) for below in (0, 1)] + [2**31 - 1]
+
+
+@dataclass
+class Axis:
+    """All counts that an axis had, when, and whether a run was told as they came; the sort that is told now."""
+
+    times_ns: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    while_told: list[bool] = field(default_factory=list)
+    told_runs: list[int] = field(default_factory=list)
+    told: str = ""
+
+    def take(self, now: int, count: int) -> None:
+        self.times_ns.append(now)
+        self.counts.append(count)
+        self.while_told.append(self.told != "")
+
+    def runs(self) -> list[list[int]]:
+        """The places of equal counts in a row."""
+        return [list(places) for _, places in itertools.groupby(range(len(self.counts)), lambda i: self.counts[i])]
+
+    def has_moved(self) -> bool:
+        return len(set(self.counts[-2:])) == 2
+
+    def longest_before(self) -> int:
+        """Runs that were told are not normal, and teach nothing."""
+        return max((1 if run[0] in self.told_runs else len(run) for run in self.runs()[:-1]), default=0)
+
+    def equal_share(self) -> float:
+        """Of the counts that equal the one before, as a mean of 1000."""
+        share = 0.5
+        for i, (count, while_told) in enumerate(zip(self.counts, self.while_told, strict=True)):
+            same = i == 0 or count == self.counts[i - 1]
+            if not while_told:
+                share += (same - share) / (1000 if i > 1000 else i + 8)
+        return share
+
+    def usual_change(self) -> float:
+        change = 0.0
+        for number, (before, count) in enumerate(itertools.pairwise(self.counts), 2):
+            if count != before:
+                size = min(abs(count - before), 4.0 * change + 1.0)
+                change += (size - change) / (1000 if number > 1000 else number)
+        return change
+
+    def is_at_an_end(self, begin: int) -> bool:
+        """The run that began there: at an end of a converter, or of all so far, away from zero and by a leap."""
+        count, before = self.counts[begin], self.counts[:begin]
+        if abs(count) in ENDS:
+            return True
+        if not before or min(before) < count < max(before) or abs(count) <= abs(before[-1]):
+            return False
+        return abs(count - before[-1]) > 30.0 * self.usual_change() + 10.0
+
+    def too_many(self) -> int:
+        share = min(max(self.equal_share(), 1e-6), 0.999)
+        return max(8, math.ceil(math.log(1e-10) / math.log(share)), 2 * self.longest_before())
+
+
+def _judged(one: Axis, axes: Sequence[Axis], shortest_ns: int) -> tuple[str, int]:
+    """The sort of an axis's newest run, "" while it may be normal, and how many samples are too many."""
+    run = one.runs()[-1]
+    if one.is_at_an_end(run[0]):
+        return "saturated", 8
+    lasted = one.times_ns[-1] - one.times_ns[run[0]]
+    times = 1 if any(other.longest_before() for other in axes) else 6
+    is_dead = not one.longest_before() and len(run) >= 60 * times and lasted >= 600 * 10**9 * times
+    limit = one.too_many()
+    return ("stuck" if is_dead or (len(run) >= limit and lasted >= shortest_ns) else ""), limit
+
+
+Finding = tuple[str, str, int, int, int, int, tuple[float, ...]]
+
+
+def runs(
+    times_ns: Sequence[int], counts: Sequence[Sequence[int]], shortest_ns: int, long_ns: int
+) -> tuple[list[Finding], list[list[str]]]:
+    """What is told of runs: sort, phase, start, end, row, mask and figures; and what each axis is, row by row."""
+    axes = [Axis() for _ in counts[0]]
+    found: list[Finding] = []
+    since: dict[str, int] = {}
+    long_told: set[str] = set()
+    states = []
+
+    def mask(sort: str) -> int:
+        return sum(1 << i for i, one in enumerate(axes) if one.told == sort)
+
+    def tell(row: int, sort: str, phase: str, samples: int = 0, limit: int = 0, share: float = 0.0) -> None:
+        lasted_s = (times_ns[row] - since[sort]) / 1e9
+        found.append((sort, phase, since[sort], times_ns[row], row, mask(sort), (samples, limit, share, lasted_s)))
+
+    for row, now in enumerate(times_ns):
+        for axis, (one, count) in enumerate(zip(axes, counts[row], strict=True)):
+            if count == MISSING:
+                continue
+            one.take(now, count)
+            if one.told and one.has_moved():
+                if mask(one.told) == 1 << axis:
+                    tell(row, one.told, "close")
+                    del since[one.told]
+                one.told = ""
+            elif not one.told and len(one.counts) >= 8 and len(set(one.counts[-8:])) == 1:
+                sort, limit = _judged(one, axes, shortest_ns)
+                if sort:
+                    run = one.runs()[-1]
+                    one.told = sort
+                    one.told_runs.append(run[0])
+                    phase = "more" if sort in since else "open"
+                    if phase == "open":
+                        since[sort] = one.times_ns[run[0]]
+                        long_told.discard(sort)
+                    tell(row, sort, phase, len(run), limit, one.equal_share())
+        for sort in ("stuck", "saturated"):
+            if sort in since and sort not in long_told and now - since[sort] >= long_ns:
+                long_told.add(sort)
+                tell(row, sort, "more")
+        states.append([one.told for one in axes])
+    return found, states
