@@ -1,11 +1,12 @@
-"""Slow, obvious twins of the kernels for runs of equal counts: lists of all that came, each figure computed anew."""
+"""Slow, obvious twins of the kernels for runs, breaks and ticks: lists of all that came, each figure computed anew."""
 
 import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-MISSING = -(2**31)
+from tests.naive import MISSING, intervals
+
 ENDS = [top + below for top in (2**15 - 1, 2**23 - 1) for below in (0, 1)] + [2**31 - 1]
 
 
@@ -125,3 +126,43 @@ def runs(
                 tell(row, sort, "more")
         states.append([one.told for one in axes])
     return found, states
+
+
+def breaks(
+    times_ns: Sequence[int], valued: Sequence[bool], silent_after_ns: int
+) -> tuple[list[tuple[str, int, int, int, tuple[float, float]]], list[bool]]:
+    """Where a stream is broken: what, start, end, row, seconds and interval; and which rows are fresh."""
+    dt_ns = intervals(times_ns)
+    found = []
+    fresh = []
+
+    def tell(what: str, start: int, row: int) -> None:
+        end = times_ns[row]
+        found.append((what, start, end, row, ((end - start) / 1e9, dt_ns[row] / 1e9)))
+
+    def empties(row: int) -> list[int]:
+        """The rows without a value up to this one."""
+        return list(itertools.takewhile(lambda i: not valued[i], range(row, -1, -1)))[::-1]
+
+    def is_long(row: int) -> bool:
+        since = times_ns[max(empties(row)[0] - 1, 0)]
+        return len(empties(row)) >= 3 and times_ns[row] - since >= silent_after_ns
+
+    for row, now in enumerate(times_ns):
+        before, dt, old_dt = max(row - 1, 0), dt_ns[row], dt_ns[max(row - 1, 0)]
+        step = now - times_ns[before]
+        is_fresh = row == 0 or step < 0 or 5 * abs(dt - old_dt) > old_dt
+        if step < 0:
+            tell("backwards", times_ns[before], row)
+        elif dt > 0 and step > 3.5 * dt:
+            tell("forwards", times_ns[before], row)
+            is_fresh = is_fresh or step > max(8 * dt, 5 * 10**9)
+        ended = empties(before) if valued[row] else []
+        if len(ended) >= 3:
+            tell("empty closed", times_ns[max(ended[0] - 1, 0)], row)
+            is_fresh = True
+        now_empty = empties(row)
+        if now_empty and is_long(row) and not any(is_long(earlier) for earlier in now_empty[:-1]):
+            tell("empty open", times_ns[max(now_empty[0] - 1, 0)], row)
+        fresh.append(is_fresh)
+    return found, fresh

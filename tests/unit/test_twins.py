@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from stream.block import MISSING
 from stream.detectors.base import Group
+from stream.detectors.breaks import Breaks
 from stream.detectors.disturbance import Disturbance
 from stream.detectors.runs import Runs
 from stream.flags import Flag
-from stream.kernels import activity, runs
+from stream.kernels import activity, clockwork, runs
 from tests import naive_activity, naive_health
 
 SECOND = 10**9
@@ -190,3 +191,60 @@ def test_what_opens_by_its_rate_alone_has_its_peak_within_it() -> None:
     *_, told, _ = stage.parts
     assert found > 0
     assert (told[:found, 2] >= told[:found, 1]).all()
+
+
+CLOCK_STEPS = {
+    "even": [1] * 100,
+    "uneven": [1, 1, 1, 2, 3],
+    "backwards": [1] * 20 + [-30, -1, 0],
+    "gaps": [1] * 20 + [3, 4, 9, 50],
+    "huge": [1] * 20 + [10**8, -(10**8)],
+    "never": [0],
+}
+
+
+@pytest.mark.parametrize("valued", ["always", "random", "stretches", "never"])
+@pytest.mark.parametrize("dt_ns", [SECOND, SECOND // 100])
+@pytest.mark.parametrize("clock", [*CLOCK_STEPS, "other rates"])
+def test_breaks_are_those_of_the_slow_twin(clock: str, dt_ns: int, valued: str) -> None:
+    random = np.random.default_rng(21)
+    n = 600
+    steps = random.choice(CLOCK_STEPS.get(clock, [10, 10, 11]), n) * dt_ns
+    if clock == "other rates":
+        steps = steps // np.repeat([10, 1, 9, 200], n // 4)
+    times = START + np.cumsum(steps)
+    there = np.ones(n, np.bool_)
+    match valued:
+        case "random":
+            there = random.random(n) < 0.5
+        case "stretches":
+            there = np.convolve(random.random(n) < 0.01, np.ones(150), "same") < 0.5
+            there[:5] = False
+        case "never":
+            there[:] = False
+    ref, fresh = naive_health.breaks(times.tolist(), there.tolist(), 20 * SECOND)
+    whats = ("backwards", "forwards", "empty open", "empty closed")
+    for size in (n, 1, 77):
+        stage = Breaks(20.0, n)
+        comp, comp_fresh = [], np.zeros(n, np.bool_)
+        for rows in pieces(n, size):
+            dt = np.zeros(rows.stop - rows.start, np.int64)
+            found = clockwork.follow_clock(times[rows], there[rows], dt, comp_fresh[rows], *stage.parts)
+            *_, told, figures = stage.parts
+            comp += [
+                (whats[what], start, end, row + rows.start, sizes)
+                for (what, start, end, row), sizes in zip(told[:found].tolist(), figures[:found].tolist(), strict=True)
+            ]
+        assert [one[:4] for one in comp] == [one[:4] for one in ref]
+        np.testing.assert_allclose([one[4] for one in comp], [one[4] for one in ref], rtol=1e-9)
+        assert comp_fresh.tolist() == fresh
+    kinds = {one[0] for one in ref}
+    assert ("backwards" in kinds) == (clock in ("backwards", "huge"))
+    assert ("forwards" in kinds) == (clock in ("gaps", "huge", "other rates"))
+    assert ("empty closed" in kinds) == (valued in ("random", "stretches"))
+    assert (
+        "empty open" in kinds
+        or valued not in ("stretches", "never")
+        or dt_ns < SECOND
+        or clock in ("backwards", "never")
+    )
