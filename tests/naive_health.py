@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -166,3 +167,30 @@ def breaks(
             tell("empty open", times_ns[max(now_empty[0] - 1, 0)], row)
         fresh.append(is_fresh)
     return found, fresh
+
+
+def ticks(
+    times_ns: Sequence[int], dt_ns: Sequence[int], fresh: Sequence[bool], values: Sequence[Sequence[float]]
+) -> list[tuple[int, int, int, bool, list[float]]]:
+    """Rows averaged to a tenth of a second: time, row and length, whether the stream broke before, and the means."""
+    made = []
+    begin, broken = 0, False
+    for row, dt in enumerate(dt_ns):
+        if fresh[row]:
+            begin, broken = row, True
+        if dt == 0 or all(math.isnan(value) for value in values[row]):
+            continue
+        rows = [i for i in range(begin, row + 1) if dt_ns[i] and not all(math.isnan(value) for value in values[i])]
+        enough = max(1, (10**8 + dt // 2) // dt)
+        if len(rows) >= enough:
+            columns = zip(*(values[i] for i in rows), strict=True)
+            there = [[value for value in column if not math.isnan(value)] for column in columns]
+            means = [statistics.fmean(column) if column else math.nan for column in there]
+            made.append((times_ns[row], row, enough * dt, broken, means))
+            begin, broken = row + 1, False
+    return made
+
+
+def newest_needed(need: Sequence[int], known_row: int) -> list[int]:
+    """The newest row that each row, and any before it, has to wait for."""
+    return [max([known_row, *(i + need[i] for i in range(row + 1))]) for row in range(len(need))]

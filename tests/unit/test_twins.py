@@ -12,7 +12,7 @@ from stream.detectors.breaks import Breaks
 from stream.detectors.disturbance import Disturbance
 from stream.detectors.runs import Runs
 from stream.flags import Flag
-from stream.kernels import activity, clockwork, runs
+from stream.kernels import activity, clockwork, runs, spikes, ticks
 from tests import naive_activity, naive_health
 
 SECOND = 10**9
@@ -248,3 +248,80 @@ def test_breaks_are_those_of_the_slow_twin(clock: str, dt_ns: int, valued: str) 
         or dt_ns < SECOND
         or clock in ("backwards", "never")
     )
+
+
+def field(kind: str, n: int) -> NDArray[np.float64]:
+    """Values [n, 4] in nT."""
+    random = np.random.default_rng(31)
+    values = random.normal(20_000, 12, (n, 4))
+    match kind:
+        case "random":
+            pass
+        case "constant":
+            values[:] = 4711.0
+        case "huge":
+            values *= 1e9
+        case "quantised":
+            values = np.round(values / 5.0) * 5.0
+        case "gaps":
+            values[random.random((n, 4)) < 0.4] = np.nan
+            values[n // 3 : n // 2, 1] = np.nan
+            values[random.random(n) < 0.1] = np.nan
+        case _:
+            raise ValueError(kind)
+    return values
+
+
+@pytest.mark.parametrize("rate", ["slow", "ten a second", "fast", "faster", "changing", "unknown"])
+@pytest.mark.parametrize("kind", ["random", "constant", "huge", "quantised", "gaps"])
+def test_ticks_are_those_of_the_slow_twin(kind: str, rate: str) -> None:
+    random = np.random.default_rng(32)
+    n = 1000
+    dt = {
+        "slow": np.full(n, 60 * SECOND),
+        "ten a second": random.choice([98_000_000, 102_000_000], n),
+        "fast": np.full(n, 8_000_001),
+        "faster": np.full(n, 2_500_000),
+        "changing": np.repeat(random.choice([10**6, 10**7, 4 * 10**7, 10**8, SECOND], 100), n // 100),
+        "unknown": np.zeros(n, np.int64),
+    }[rate]
+    dt[:8] = 0
+    times = START + np.cumsum(np.where(random.random(n) < 0.01, -7, 1) * dt)
+    fresh = random.random(n) < 0.02
+    values = field(kind, n)
+    ref = naive_health.ticks(times.tolist(), dt.tolist(), fresh.tolist(), values[:, 1:3].tolist())
+    for size in (n, 1, 77):
+        parts = (np.zeros(ticks.INTS, np.int64), np.zeros((ticks.FIGURE_ROWS, 2)))
+        whens, means = np.zeros((size, ticks.WHENS), np.int64), np.zeros((size, 2))
+        comp = []
+        for rows in pieces(n, size):
+            made = ticks.make_ticks(times[rows], dt[rows], fresh[rows], values[rows], 1, *parts, whens, means)
+            comp += [
+                (now, row + rows.start, length, bool(broken), mean)
+                for (now, row, length, broken, _), mean in zip(
+                    whens[:made].tolist(), means[:made].tolist(), strict=True
+                )
+            ]
+        assert [one[:4] for one in comp] == [one[:4] for one in ref]
+        np.testing.assert_allclose([one[4] for one in comp], [one[4] for one in ref], rtol=1e-9)
+    assert (len(ref) > 0) == (rate != "unknown")
+    assert any(broken for _, _, _, broken, _ in ref) == (rate != "unknown")
+
+
+@pytest.mark.parametrize("most", [0, 1, spikes.LOOKAHEAD])
+def test_a_row_waits_for_what_it_needs_and_for_those_before_it(most: int) -> None:
+    n = 300
+    need = np.minimum(np.random.default_rng(33).integers(0, most + 1, n), n - 1 - np.arange(n))
+    times = times_of("backwards", n, SECOND)
+    for begin, known_before, size in ((0, 0, n), (0, 0, 1), (100, 105, 77)):
+        known_row = known_before
+        ref = naive_health.newest_needed(need[begin:].tolist(), known_row - begin)
+        comp = []
+        for rows in pieces(n - begin, size):
+            first, last = rows.start + begin, rows.stop + begin
+            known_ns = np.zeros(size, np.int64)
+            known_row = spikes.newest_needed(need, first, last, known_row, times, known_ns)
+            comp += known_ns[: last - first].tolist()
+        assert comp == [times[begin + row] for row in ref]
+        assert known_row == begin + ref[-1]
+    assert (need.max() > 0) == (most > 0)
