@@ -1,10 +1,13 @@
-"""Slow, obvious twins of the kernels for runs, breaks and ticks: lists of all that came, each figure computed anew."""
+"""Slow, obvious twins of the kernels for runs, breaks, ticks and means: whole lists, each figure computed anew."""
 
 import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
 
 from tests.naive import MISSING, intervals
 
@@ -194,3 +197,44 @@ def ticks(
 def newest_needed(need: Sequence[int], known_row: int) -> list[int]:
     """The newest row that each row, and any before it, has to wait for."""
     return [max([known_row, *(i + need[i] for i in range(row + 1))]) for row in range(len(need))]
+
+
+def _interval_ns(times_ns: Sequence[int]) -> float:
+    """The median step of a clock that is even but for gaps, else the mean of the steps that are no gaps."""
+    steps = [after - before for before, after in itertools.pairwise(times_ns)]
+    median = statistics.median(steps)
+    alike = [step for step in steps if abs(step - median) <= 0.05 * median]
+    if len(alike) >= 0.92 * len(steps):
+        return median
+    return statistics.fmean(step for step in steps if step <= 2.5 * median)
+
+
+def weighted(
+    times_ns: Sequence[int],
+    counts: Sequence[Sequence[int]],
+    good: Sequence[bool],
+    middles_ns: Sequence[int],
+    table: Sequence[float],
+    half_ns: int,
+    enough: float,
+) -> tuple[list[list[float]], list[tuple[int, int]]]:
+    """Weighted means in counts around each middle, NaN with too little weight; and which rows are around it."""
+    places_ns, heights = np.linspace(0.0, half_ns, len(table)), np.array(table)
+    whole = 2.0 * half_ns * statistics.fmean(abs(weight) for weight in table)
+    means, spans = [], []
+    for middle in middles_ns:
+        around = [row for row, now in enumerate(times_ns) if abs(now - middle) <= half_ns]
+        before = sum(now < middle - half_ns for now in times_ns)
+        spans.append((before, before + len(around)))
+        interval = _interval_ns([times_ns[row] for row in around]) if len(around) >= 2 else 0.0
+        means.append([math.nan] * len(counts[0]))
+        for channel in range(len(counts[0])):
+            rows = [row for row in around if good[row] and counts[row][channel] != MISSING]
+            weights = [float(np.interp(abs(times_ns[row] - middle), places_ns, heights)) for row in rows]
+            there = sum(abs(weight) for weight in weights) * interval
+            if interval > 0 and there >= enough * whole and sum(weights) > 0.0:
+                # Exactly, for what the weights take away from one another is huge beside what is left.
+                exact = [Fraction(weight) for weight in weights]
+                total = sum(weight * counts[row][channel] for weight, row in zip(exact, rows, strict=True))
+                means[-1][channel] = float(total / sum(exact))
+    return means, spans

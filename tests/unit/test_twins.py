@@ -11,8 +11,10 @@ from stream.detectors.base import Group
 from stream.detectors.breaks import Breaks
 from stream.detectors.disturbance import Disturbance
 from stream.detectors.runs import Runs
+from stream.filters import ENOUGH, ONE_MINUTE, ONE_SECOND, Filter
 from stream.flags import Flag
 from stream.kernels import activity, clockwork, runs, spikes, ticks
+from stream.kernels.weighing import weigh
 from tests import naive_activity, naive_health
 
 SECOND = 10**9
@@ -325,3 +327,41 @@ def test_a_row_waits_for_what_it_needs_and_for_those_before_it(most: int) -> Non
         assert comp == [times[begin + row] for row in ref]
         assert known_row == begin + ref[-1]
     assert (need.max() > 0) == (most > 0)
+
+
+@pytest.mark.parametrize("filter_", [ONE_SECOND, ONE_MINUTE], ids=["second", "minute"])
+@pytest.mark.parametrize("clock", ["even", "uneven", "gaps", "at once", "sparse"])
+@pytest.mark.parametrize("kind", ["random", "constant", "huge", "quantised", "gaps", "runs"])
+def test_weighted_means_are_those_of_the_slow_twin(kind: str, clock: str, filter_: Filter) -> None:
+    random = np.random.default_rng(41)
+    n = 500
+    dt_ns = filter_.half_ns // 45
+    steps = {
+        "even": np.full(n, dt_ns),
+        "uneven": random.integers(dt_ns // 3, 2 * dt_ns, n),
+        "gaps": dt_ns * random.choice([1, 2, 6, 150], n, p=[0.97, 0.01, 0.015, 0.005]),
+        "at once": dt_ns * random.choice([0, 1], n),
+        "sparse": np.full(n, 3 * filter_.half_ns),
+    }[clock]
+    times = START + np.cumsum(steps)
+    values = field("random" if kind == "runs" else kind, n)[:, :2]
+    if kind == "huge":
+        values = random.choice([-(2.0**31) + 1, 2.0**31 - 1], (n, 2), p=[0.2, 0.8])
+    if kind == "gaps":
+        values = np.where(random.random((n, 2)) < 0.08, MISSING, field("random", n)[:, :2])
+        values[100:160, 1] = MISSING
+    counts = np.round(values).astype(np.int32)
+    good = random.random(n) > 0.02 if kind != "runs" else np.arange(n) // 200 % 2 == 0
+    middles = np.arange(times[0] - 2 * filter_.half_ns, times[-1] + 2 * filter_.half_ns, 17 * dt_ns)[:60]
+    args = (filter_.table, filter_.half_ns, ENOUGH)
+    ref, ref_spans = naive_health.weighted(
+        times.tolist(), counts.tolist(), good.tolist(), middles.tolist(), filter_.table.tolist(), *args[1:]
+    )
+    for size in (len(middles), 13):
+        comp, spans = np.zeros((len(middles), 2)), np.zeros((len(middles), 2), np.int64)
+        for now in pieces(len(middles), size):
+            weigh(times, counts, good, middles[now], *args, comp[now], spans[now])
+        assert spans.tolist() == [list(span) for span in ref_spans]
+        np.testing.assert_allclose(comp, ref, rtol=1e-9)
+    assert np.isnan(ref).any()
+    assert np.isfinite(ref).any() or clock == "sparse"
