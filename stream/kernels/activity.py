@@ -166,7 +166,7 @@ def close_minute(
     if level > ints[LEVEL]:
         phase = RISE if ints[LEVEL] else OPEN
         if phase == OPEN:
-            ints[SINCE_NS] = now
+            ints[SINCE_NS] = ints[PEAK_NS] = now
             worst_range[0] = 0.0
         ints[LEVEL] = level
     elif ints[LEVEL] and nearly == 0:

@@ -181,7 +181,6 @@ def test_activity_is_that_of_the_slow_twin(kind: str, clock: str, known: str) ->
         assert {one[0] for one in ref} == set(phases)
 
 
-@pytest.mark.xfail(strict=True, reason="a level reached by rate alone has the peak of the event before, or 0")
 def test_what_opens_by_its_rate_alone_has_its_peak_within_it() -> None:
     times = START + np.arange(720) * 10 * SECOND
     values = np.full((720, 2), 20_000.0)
