@@ -1,7 +1,7 @@
 """Jitted loops only: arrays and scalars in and out, state in arrays that are changed in place.
 
 Every kernel goes through its rows one by one, so that a series gives the same result however it is cut into blocks.
-Each has a slow, obvious twin in `tests/naive.py`.
+Each has a slow, obvious twin in `tests/naive.py` or one of its neighbours.
 """
 
 from collections.abc import Callable
