@@ -92,7 +92,40 @@ def jumpy_walk(random: np.random.Generator, axes: int) -> Values:
     return np.cumsum(jumps, axis=0) + 0.3 * random.normal(0.0, 1.0, (TICKS, axes))
 
 
-RESTLESS = {"ramps": ramps, "ragged": ragged, "walk": walk, "jumpy walk": jumpy_walk}
+def blips(random: np.random.Generator, axes: int) -> Values:
+    """Of one to five ticks each."""
+    values = 0.5 * random.normal(0.0, 1.0, (TICKS, axes))
+    for i, at in enumerate(range(60, TICKS, 60)):
+        values[at : at + 1 + i % 5] += random.uniform(20.0, 60.0, axes)
+    return values
+
+
+def small_steps(random: np.random.Generator, axes: int) -> Values:
+    """Hardly larger than the noise, and over up to four ticks."""
+    values, t = 0.5 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
+    for i, at in enumerate(range(100, TICKS, 90)):
+        values += np.clip((t - at) / (1.0 + i % 4), 0.0, 1.0) * random.uniform(1.0, 5.0) * random.choice([-1.0, 1.0])
+    return values
+
+
+def outgrown(random: np.random.Generator, axes: int) -> Values:
+    """A long, low movement, and on top of its end something that is a few times larger."""
+    values, t = 0.2 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
+    for i, at in enumerate(range(100, TICKS - 200, 330)):
+        low = np.interp(t, [at, at + 20, at + 60, at + 290], [0.0, 12.0, 12.0, 4.0], right=0.0)
+        values += low + (20.0 + 10.0 * i) * np.clip((t - at - 225) / 25.0, 0.0, 1.0)
+    return values
+
+
+RESTLESS = {
+    "ramps": ramps,
+    "ragged": ragged,
+    "walk": walk,
+    "jumpy walk": jumpy_walk,
+    "blips": blips,
+    "small steps": small_steps,
+    "outgrown": outgrown,
+}
 
 
 def with_gaps(values: Values, random: np.random.Generator) -> Values:
