@@ -101,19 +101,20 @@ def blips(random: np.random.Generator, axes: int) -> Values:
 
 
 def small_steps(random: np.random.Generator, axes: int) -> Values:
-    """Hardly larger than the noise, and over up to four ticks."""
-    values, t = 0.5 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
-    for i, at in enumerate(range(100, TICKS, 90)):
-        values += np.clip((t - at) / (1.0 + i % 4), 0.0, 1.0) * random.uniform(1.0, 5.0) * random.choice([-1.0, 1.0])
+    """From hardly larger than the noise on, and over up to five ticks."""
+    values, t = 0.2 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
+    for i, at in enumerate(range(60, TICKS, 50)):
+        size = random.uniform(0.5, 4.0) * random.choice([-1.0, 1.0])
+        values += np.clip((t - at) / (1.0 + i % 5), 0.0, 1.0) * size
     return values
 
 
 def outgrown(random: np.random.Generator, axes: int) -> Values:
     """A long, low movement, and on top of its end something that is a few times larger."""
-    values, t = 0.2 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
-    for i, at in enumerate(range(100, TICKS - 200, 330)):
-        low = np.interp(t, [at, at + 20, at + 60, at + 290], [0.0, 12.0, 12.0, 4.0], right=0.0)
-        values += low + (20.0 + 10.0 * i) * np.clip((t - at - 225) / 25.0, 0.0, 1.0)
+    values, t = 0.1 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
+    for i, at in enumerate(range(100, TICKS - 250, 270)):
+        low = np.interp(t, [at, at + 10, at + 205], [0.0, 12.0, -12.0], left=0.0)
+        values += low + (30.0 + 8.0 * i) * np.clip((t - at - 212) / 10.0, 0.0, 1.0)
     return values
 
 
