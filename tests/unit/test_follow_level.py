@@ -110,11 +110,11 @@ def small_steps(random: np.random.Generator, axes: int) -> Values:
 
 
 def outgrown(random: np.random.Generator, axes: int) -> Values:
-    """A long, low movement, and on top of its end something that is a few times larger."""
-    values, t = 0.1 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)[:, np.newaxis]
-    for i, at in enumerate(range(100, TICKS - 250, 270)):
-        low = np.interp(t, [at, at + 10, at + 205], [0.0, 12.0, -12.0], left=0.0)
-        values += low + (30.0 + 8.0 * i) * np.clip((t - at - 212) / 10.0, 0.0, 1.0)
+    """The field goes to and fro for long, until something larger begins that is no edge beside that."""
+    values, t = 0.1 * random.normal(0.0, 1.0, (TICKS, axes)), np.arange(TICKS)
+    for i, at in enumerate(range(100, TICKS - 100, 150)):
+        fro = np.where(t % 2, 8.0, -8.0) * ((t >= at) & (t < at + 40 + i)) + 4.0 * (t == at)
+        values += (fro + (24.0 + 4.0 * i) * ((t >= at + 40 + i) & (t < at + 70)))[:, np.newaxis]
     return values
 
 
