@@ -93,7 +93,7 @@ class Follower:
 
     def take(self, now: int, tick: Values, number: int, tick_ns: int) -> None:
         """One tick more."""
-        width = min(max(math.ceil(level.SETTLED_NS / tick_ns), FEWEST), MOST)
+        width = min(max((level.SETTLED_NS + tick_ns // 2) // tick_ns, FEWEST), MOST)
         self.moved.append(self.movement is not None)
         self.newest = np.where(np.isnan(tick), self.newest, tick)
         self.since_break.append(self.newest)

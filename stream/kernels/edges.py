@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel, leaf, part
-from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
+from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS, is_another
 
 WINDOW = 16
 LAST = WINDOW - 1
@@ -145,7 +145,7 @@ def follow_edges(
     """
     axes, found = ticks.shape[1], 0
     for t in range(len(tick_whens)):
-        if tick_whens[t, FRESH] or tick_whens[t, LENGTH_NS] != ints[LENGTH]:
+        if tick_whens[t, FRESH] or is_another(tick_whens[t, LENGTH_NS], ints[LENGTH]):
             ints[LENGTH] = tick_whens[t, LENGTH_NS]
             ints[SEEN], ints[BEST_NS], best[ENERGY] = 0, 0, 0.0
         if ints[LENGTH] > SLOWEST_TICK_NS:

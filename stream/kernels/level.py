@@ -39,6 +39,7 @@ from stream.kernels.level_layout import (
     TICK_NS,
     TICKS,
     UNKNOWN,
+    WIDTH,
 )
 from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
 
@@ -252,7 +253,7 @@ def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its 
             begin_anew(figures, ints)
         if whens[i, LENGTH_NS] != length:
             length = whens[i, LENGTH_NS]
-            width = min(max((SETTLED_NS + length - 1) // length, FEWEST), MOST)
+            width = min(max((SETTLED_NS + length // 2) // length, FEWEST), MOST)
         whens[i, MOVED] = ints[MOVING]
         seen = ints[TICKS]
         ints[TICKS] = seen + 1
@@ -263,8 +264,9 @@ def follow_level(  # noqa: PLR0912, PLR0915 - written out for its speed, as its 
                 figures[NEWEST, axis] = ticks[i, axis]
             figures[MEAN, axis] += (figures[NEWEST, axis] - figures[oldest, axis]) * part
             figures[slot, axis] = figures[NEWEST, axis]
-        if seen <= width or seen & (ANEW - 1) == 0:
+        if seen <= width or width != ints[WIDTH] or seen & (ANEW - 1) == 0:
             average(figures, seen + 1, min(width, seen + 1))
+            ints[WIDTH] = width
         what = RESTING
         if length > SLOWEST_TICK_NS or seen < width:
             settle(figures)

@@ -6,12 +6,14 @@ PENDING = 2048
 """Ticks that can be kept back while it is not known what moves the field."""
 EARLIEST_NS = -(2**63)
 
-TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS, ORIGIN_NS, STEP_NS = range(12)
-INTS = 12
+TICKS, MOVING, EDGE_NS, PEAK_NS, FLAT, FLAT_FROM_NS, TICK_NS, HIGH, KEPT, TAIL_UNTIL_NS, ORIGIN_NS, STEP_NS, WIDTH = (
+    range(13)
+)
+INTS = 13
 """Integers: ticks since the stream was last broken, whether the field moves and since when, its
 peak, for how many ticks it has been flat and since when, the length of a tick, ticks clearly away from the level,
 ticks kept back, until when the last pass may still be felt, when the field left the origin, and when the last step had
-settled."""
+settled, and of how many ticks the newest mean is."""
 LEVEL, SIGMA_TICK, SIGMA_MEAN, OFFSET, NEWEST, MEAN, BEFORE, AT_PEAK, FIRST_FLAT, ORIGIN, FIRST_RING = range(11)
 """Rows of the figures [FIGURE_ROWS, axes]: level; spread of a tick and of
 a mean about the level; steps so far; newest tick; mean of the newest ticks; deviation just before the edge and at the

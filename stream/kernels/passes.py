@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.kernels import kernel, leaf, part
-from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS
+from stream.kernels.ticks import FRESH, LENGTH_NS, MOVED, ROW, TIME_NS, is_another
 
 WINDOW, EDGE = 16, 3
 """Cells in a window, and those at each end in which the field should be at rest."""
@@ -271,10 +271,11 @@ def follow_passes(
     """
     axes, found = ticks.shape[1], 0
     for t in range(len(tick_whens)):
-        now, length = tick_whens[t, TIME_NS], tick_whens[t, LENGTH_NS]
-        if tick_whens[t, FRESH] or length != ints[LENGTH]:
+        now = tick_whens[t, TIME_NS]
+        if tick_whens[t, FRESH] or is_another(tick_whens[t, LENGTH_NS], ints[LENGTH]):
             begin_anew(ints, best, sums)
-            ints[LENGTH] = length
+            ints[LENGTH] = tick_whens[t, LENGTH_NS]
+        length = ints[LENGTH]
         in_cell = max(1, (SHORTEST_CELL_NS + length - 1) // length)
         cell_ns = in_cell * length
         for axis in range(axes):

@@ -15,6 +15,8 @@ INTS = 2
 SUM, NUMBER = range(2)
 """Rows of the figures [FIGURE_ROWS, axes]: sum and number of the values of the open tick."""
 FIGURE_ROWS = 2
+JITTER = 20
+"""A length that differs by less than a so manieth is the same: intervals are medians of what a clock says."""
 TIME_NS, ROW, LENGTH_NS, FRESH, MOVED = range(5)
 WHENS = 5
 """A tick's integers: its time, the row that closed it, its length in ns, whether the stream was broken before it; and,
@@ -83,3 +85,9 @@ def make_ticks(
         made += 1
     ints[ROWS], ints[BROKEN] = rows, broken
     return made
+
+
+@leaf
+def is_another(length_ns: int, known_ns: int) -> bool:
+    """Whether ticks have another length now, and not just a clock's jitter in it."""
+    return JITTER * abs(length_ns - known_ns) > known_ns

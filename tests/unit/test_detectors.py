@@ -100,6 +100,18 @@ def test_a_pass_is_one_transient_and_no_step(rate_hz: float, width_s: float, hei
     assert not flags.any()
 
 
+@pytest.mark.parametrize("jitter_s", [0.0, 0.0001, 0.003])
+def test_a_clock_that_trembles_hides_neither_a_weak_pass_nor_a_small_step(jitter_s: float) -> None:
+    t = seconds(10.0, 3000.0)
+    values = field(t, noise_nt=1.0) + dipole(t, 1500.0, 4.0, 3.0)
+    values[t >= 2400.0] += (5.0, -3.0, 4.0)
+    stamps = t + np.random.default_rng(3).uniform(-jitter_s, jitter_s, len(t))
+    events, _ = told(stamps, values)
+    assert [event.kind for event in events] == [Kind.TRANSIENT, Kind.STEP]
+    assert since_start_s(events[0].start) < 1500.0 < since_start_s(events[0].end or 0)
+    assert since_start_s(events[1].start) == pytest.approx(2400.0, abs=1.0)
+
+
 @pytest.mark.parametrize("spike_nt", [30.0, 3000.0])
 def test_spikes_are_no_events(spike_nt: float) -> None:
     t = seconds(10.0, 120.0)

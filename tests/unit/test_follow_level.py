@@ -232,6 +232,16 @@ def test_what_is_found_and_what_is_natures_equals_the_slow_twin(kind: str, tick_
     assert kind in RESTLESS or found >= set(RECIPES[kind].finds)
 
 
+@pytest.mark.parametrize("other_ns", [99_999_000, 104_000_000, 96_500_000])
+@pytest.mark.parametrize("kind", ["steps", "passes after steps"])
+def test_a_tick_whose_length_trembles_changes_nothing_but_by_how_many_make_a_mean(kind: str, other_ns: int) -> None:
+    """The sampling interval is a median of what the clock says: a mean is over the width of the moment, always."""
+    values, fresh = series(kind, 3, seed=2)
+    whens = whens_of(TICKS, fresh, TENTH)
+    whens[np.arange(TICKS) // 33 % 2 == 1, ticks.LENGTH_NS] = other_ns
+    assert compare(whens, values, fresh) >= set(RECIPES[kind].finds)
+
+
 @pytest.mark.parametrize("axes", [1, 3])
 @pytest.mark.parametrize("kind", ["steps", "gaps", "breaks", "passes after steps"])
 def test_of_minutes_all_is_natures(kind: str, axes: int) -> None:
