@@ -75,8 +75,6 @@ def _deviation(good: Sequence[int], kind: str) -> float:
 
 def _learn(good: Sequence[int], typical: dict[str, float]) -> None:
     number = len(good)
-    if number > 300 and number % 4 != 0:
-        return
     if number > 300:
         above = abs(_deviation(good, "line")) > typical["tail"]
         typical["tail"] += 0.08 * typical["line"] * ((1.0 if above else 0.0) - 0.005)
@@ -84,7 +82,7 @@ def _learn(good: Sequence[int], typical: dict[str, float]) -> None:
         if number >= takes:
             size = abs(_deviation(good[-7:], kind))
             size = min(size, 2.5 * typical[kind] + 1.0) if number > 16 else size
-            typical[kind] += (size - typical[kind]) * (4 / 300 if number > 300 else 1.0 / (number - takes + 1))
+            typical[kind] += (size - typical[kind]) * (1 / 300 if number > 300 else 1.0 / (number - takes + 1))
     if number <= 300:
         typical["tail"] = 3.518 * typical["line"]
 

@@ -19,9 +19,7 @@ KNOWN = 16
 """Good samples needed before anything is called a spike."""
 MEMORY = 300
 """Samples over which the typical deviation is learnt."""
-EVERY = 4
-"""Once so many are known, only each such good sample is learnt from: neighbouring deviations say much the same."""
-STEADY = EVERY / MEMORY
+STEADY = 1.0 / MEMORY
 LEAST_COUNTS = 3.0
 """No deviation below this many counts is a spike: data that flicker between neighbouring counts have a MAD of zero."""
 CHANCE = 1.3
@@ -121,7 +119,7 @@ def learn(state: NDArray[np.int64], typical: NDArray[np.float64], count: int) ->
     state[FIRST_GOOD + (state[SEEN] & (RING - 1))] = count
     state[SEEN] += 1
     seen = state[SEEN]
-    if (seen > MEMORY and seen & (EVERY - 1)) or (state[EQUALS] >= MANY_EQUALS and seen > KNOWN) or seen < REACH[LINE]:
+    if (state[EQUALS] >= MANY_EQUALS and seen > KNOWN) or seen < REACH[LINE]:
         return
     size = 0.5 * abs(deviation(state, LINE, 0))
     if seen > MEMORY:

@@ -52,8 +52,7 @@ def clear(events: list[Event]) -> list[Event]:
 def test_a_quiet_day_is_quiet(name: str) -> None:
     events, flags = told(recorded(name))
     assert clear(events) == []
-    # The FGE makes about one spike an hour; those compared with the LEMI beside it are not seen there.
-    assert ((flags & Flag.SPIKE) > 0).mean() <= (3e-4 if "FGE" in name else 2e-4)
+    assert ((flags & Flag.SPIKE) > 0).mean() <= 2e-4
     assert not (flags & (Flag.STUCK | Flag.SATURATED | Flag.OUT_OF_RANGE)).any()
 
 
