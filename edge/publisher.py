@@ -109,10 +109,14 @@ class Publisher:
             self._publish(sent.entry, sent.tries + 1)
 
     def _publish(self, entry: Entry, tries: int) -> None:
-        leaf: SensorLeaf = "event" if entry.kind == "event" else "block"
-        if self._link.publish(str(SensorTopic(self._station, entry.sensor, leaf)), entry.payload):
+        if self._link.publish(str(SensorTopic(self._station, entry.sensor, self._leaf(entry))), entry.payload):
             delay_s = resend_delay_s(tries, self._settings.resend_s, random.random())  # noqa: S311 - jitter, no secret
             self._in_flight[entry.id] = Sent(entry, time.monotonic() + delay_s, tries)
+
+    def _leaf(self, entry: Entry) -> SensorLeaf:
+        if entry.kind == "event":
+            return "event"
+        return "block" if entry.id > self._live_after else "backlog"
 
     def _pause_s(self) -> float:
         due_s = min((sent.due_s for sent in self._in_flight.values()), default=time.monotonic() + 1.0)

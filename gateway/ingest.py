@@ -1,6 +1,7 @@
 """The way of a message through the gateway, in order: receive > decode > validate > store > commit.
 
-Blocks and events come over two links of their own: a slow store holds up blocks and not alarms. Nothing is
+Live blocks, backlog and events come over links of their own: a backlog does not hold up what is live, nor a slow store
+an alarm. Nothing is
 acknowledged before it is durable; what cannot be used is quarantined, told to the sender, and costs nothing else.
 """
 
@@ -18,7 +19,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.live import Hub, samples_message
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
-from gateway.stores import Store, StoreError
+from gateway.stores import RefusedPoint, Store, StoreError
 from stream.block import Block
 from stream.codec import decode
 from stream.errors import DecodeError
@@ -31,6 +32,7 @@ from stream.transport.link import Link, Message
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
+Result = TypeVar("Result")
 
 BATCH = 500
 FUTURE_LIMIT_NS = 86_400 * SECOND_NS
@@ -43,20 +45,24 @@ class RejectedError(ValueError):
     """A message that cannot be used; the text is the reason kept in the quarantine."""
 
 
-async def ingest_blocks(link: Link, store: Store, quarantine: Quarantine, stations: Stations, hub: Hub) -> None:
-    """Stores blocks until cancelled."""
+async def ingest_blocks(
+    link: Link, store: Store, quarantine: Quarantine, stations: Stations, hub: Hub, *, live: bool
+) -> None:
+    """Stores blocks until cancelled; those of a backlog (not `live`) are no news for the open pages."""
     while True:
         messages = await link.receive(BATCH)
         good, bad = _sorted(messages, block_of)
         blocks = [(block, message.payload) for message, block in good]
-        await until_done(partial(store.append, blocks), "the store")
+        points = await until_done(partial(store.append, blocks), "the store")
+        await _kept_apart(points, [message for message, _ in good], quarantine)
         refused = await _quarantined(bad, quarantine)
         for station, commit in _commits([block for block, _ in blocks], [], refused).items():
             link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
         link.acknowledge(messages)
         for block, _ in blocks:
             stations.saw(block, time.time_ns())
-            hub.publish("samples", samples_message(block))
+            if live:
+                hub.publish("samples", samples_message(block))
 
 
 async def ingest_events(link: Link, desk: AlertDesk, quarantine: Quarantine, stations: Stations, hub: Hub) -> None:
@@ -134,7 +140,7 @@ def _sorted(
     return good, bad
 
 
-async def until_done(work: Callable[[], Awaitable[None]], what: str) -> None:
+async def until_done(work: Callable[[], Awaitable[Result]], what: str) -> Result:
     """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge."""
     tries = 0
     while True:
@@ -149,17 +155,19 @@ async def until_done(work: Callable[[], Awaitable[None]], what: str) -> None:
             tries += 1
 
 
+async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:
+    """Samples that the database will never take are kept beside the messages that could not be used."""
+    if points:
+        refusals = [Refusal(messages[point.block].topic, point.sent, point.reason) for point in points]
+        await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
+
+
 async def _quarantined(bad: Sequence[tuple[Message, str]], quarantine: Quarantine) -> dict[str, list[Refused]]:
     refused: dict[str, list[Refused]] = defaultdict(list)
     if not bad:
         return refused
     refusals = [Refusal(message.topic, message.payload, reason) for message, reason in bad]
-    digests: list[str] = []
-
-    async def add() -> None:
-        digests[:] = await quarantine.add_all(refusals, time.time_ns())
-
-    await until_done(add, "the quarantine")
+    digests = await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
     for (message, reason), digest in zip(bad, digests, strict=True):
         log.warning("quarantined a message on %s: %s", message.topic[:100], reason)
         try:

@@ -24,7 +24,7 @@ from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
 from stream import codec
 from stream.errors import MagwatchError
-from stream.topics import ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
+from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
 from stream.transport.link import Link
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,17 @@ async def serve(settings: GatewaySettings) -> None:
         stations = await Stations.open(records, desk, hub, time.time_ns())
         app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
         await asyncio.to_thread(codec.warm_up)
-        # Two links: what the store holds up must not hold up an alarm.
+        # Three links: a backlog must not hold up live blocks, nor what the store holds up an alarm.
         blocks = Link(settings.broker, f"{settings.client_id}-blocks", subscriptions=(ALL_BLOCKS,))
+        backlog = Link(settings.broker, f"{settings.client_id}-backlog", subscriptions=(ALL_BACKLOG,))
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
         async with asyncio.TaskGroup() as group:
             for work in (
                 blocks.run(),
+                backlog.run(),
                 events.run(),
-                ingest_blocks(blocks, store, quarantine, stations, hub),
+                ingest_blocks(blocks, store, quarantine, stations, hub, live=True),
+                ingest_blocks(backlog, store, quarantine, stations, hub, live=False),
                 ingest_events(events, desk, quarantine, stations, hub),
                 desk.run(),
                 _tick(desk, stations),

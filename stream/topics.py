@@ -6,13 +6,15 @@ from typing import Literal, get_args
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
-SensorLeaf = Literal["block", "event", "reading"]
+SensorLeaf = Literal["block", "backlog", "event", "reading"]
+"""backlog: a block like the others, but no news: the gateway takes it over a link of its own, after the live ones."""
 StationLeaf = Literal["status", "commit", "config", "command", "reply"]
 
 _SENSOR_LEAVES: dict[str, SensorLeaf] = {leaf: leaf for leaf in get_args(SensorLeaf)}
 _STATION_LEAVES: dict[str, StationLeaf] = {leaf: leaf for leaf in get_args(StationLeaf)}
 
 ALL_BLOCKS = "mag/1/+/+/block"
+ALL_BACKLOG = "mag/1/+/+/backlog"
 ALL_EVENTS = "mag/1/+/+/event"
 ALL_STATUS = "mag/1/+/status"
 

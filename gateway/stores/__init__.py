@@ -64,11 +64,24 @@ class StoredSensor:
     blocks: int
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedPoint:
+    """A sample that the database will never take: `row` of the `block`th block of the call, as it was sent, and why."""
+
+    block: int
+    row: int
+    sent: bytes
+    reason: str
+
+
 class Store(Protocol):
     """The port of a store. Every call may raise a StoreError; nothing is half done when it does."""
 
-    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> None:
-        """Keep blocks, each with the bytes it came as. Durable on return; a block that is there is left alone."""
+    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
+        """Keep blocks, each with the bytes it came as. Durable on return; a block that is there is left alone.
+
+        Returns the samples that will never be taken, for the quarantine; all others are kept.
+        """
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """The samples with t0_ns <= time < t1_ns, in order of time.

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from gateway.database import Database, Schema, Synchronous, Value
-from gateway.stores import StoreDamagedError, StoredSensor, Trace
+from gateway.stores import RefusedPoint, StoreDamagedError, StoredSensor, Trace
 from gateway.stores.decimation import Thinning, joined
 from stream.block import Block, Channel, Samples
 from stream.codec import decode
@@ -74,8 +74,8 @@ class SqliteStore:
         """
         return cls(await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only))
 
-    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> None:
-        """One transaction for all of them."""
+    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
+        """One transaction for all of them; whatever is a block is taken."""
         learned = dict(self._known)
         async with self._database.transaction() as connection:
             for block, _ in blocks:
@@ -93,6 +93,7 @@ class SqliteStore:
                 _KEEP, [_row(learned[block.station, block.sensor][0], block, payload) for block, payload in blocks]
             )
         self._known = learned
+        return []
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """Piece by piece, so that a long span fits into memory and the ingest goes on in between."""
