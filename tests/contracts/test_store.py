@@ -1,26 +1,20 @@
 """The contract of a store, for every adapter: each block once, given back to the last digit, thinned without loss."""
 
 import asyncio
-import hashlib
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.settings import InfluxSettings
 from gateway.stores import Store, StoredSensor, Trace
-from gateway.stores.influx import InfluxStore
-from gateway.stores.sqlite import SqliteStore
 from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode
 from stream.flags import Flag
+from tests.stores import Home
 
 T0_NS = 1_715_360_700_000_000_000
 SECOND_NS = 1_000_000_000
@@ -29,38 +23,6 @@ ALL = (-(2**62), 2**62)
 PLENTY = 1_000_000
 
 Counts = NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a store of a test is: in a folder, or in a database that has the folder's name."""
-
-    adapter: str
-    folder: Path
-    url: str = ""
-
-    async def open(self) -> Store:
-        if self.adapter == "sqlite":
-            return await SqliteStore.open(self.folder / "samples.db")
-        api = self.adapter.removeprefix("influx-")
-        name = f"test-{hashlib.blake2b(str(self.folder).encode(), digest_size=6).hexdigest()}"
-        return InfluxStore(InfluxSettings(type="influx", url=self.url, api=api, database=name))
-
-
-SERVERS = {"sqlite": None, "influx-v1": "influxd", "influx-v2": "influx_front"}
-
-
-@pytest.fixture(params=SERVERS)
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    server = SERVERS[request.param]
-    return Home(request.param, tmp_path, request.getfixturevalue(server).url if server else "")
-
-
-@pytest.fixture
-async def store(home: Home) -> AsyncIterator[Store]:
-    store = await home.open()
-    yield store
-    await store.close()
 
 
 def holds(sensor: StoredSensor, samples: int, blocks: int) -> bool:
