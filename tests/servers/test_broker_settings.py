@@ -280,3 +280,35 @@ def _admitted(site: Site, context: ssl.SSLContext) -> bool:
     wait_for(lambda: seen, 5, "an answer of the broker")
     client.loop_stop()
     return seen[0]
+
+
+def test_who_takes_anothers_client_id_does_not_get_what_waits_for_it(site: Site) -> None:
+    heard: list[str] = []
+
+    def session(name: str) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, "magwatch-gateway-blocks", clean_session=False, reconnect_on_failure=False
+        )
+        client.username_pw_set(name, f"{name}'s secret")
+        client.on_message = lambda _c, _u, message: heard.append(message.topic)
+        client.connect("127.0.0.1", site.port)
+        client.loop_start()
+        wait_for(client.is_connected, 5, "the connection")
+        return client
+
+    gateway = session("gateway")
+    asked: list[object] = []
+    gateway.on_subscribe = lambda *_: asked.append(1)
+    gateway.subscribe("mag/1/+/+/block", 1)
+    wait_for(lambda: asked, 5, "the subscription")
+    gateway.disconnect()
+    gateway.loop_stop()
+    station = Client(site, "hon")
+    assert station.may_say("mag/1/hon/fge/block")
+    thief = session("wic")
+    assert station.may_say("mag/1/hon/fge/block")
+    time.sleep(0.5)
+    thief.disconnect()
+    thief.loop_stop()
+    station.close()
+    assert heard == []
