@@ -1,29 +1,35 @@
 """What has been read and is not yet in a block, on disk: an agent that is killed goes on as if it had not been.
 
-Each chunk is written down before anything is made of it. From time to time the pipeline's state is kept beside it; a
-restarted agent takes that state, feeds it what was read since, and leaves out what is in blocks already.
+Each chunk is written down before anything is made of it. From time to time the state of the pipeline and of its streams
+is kept beside it; a restarted agent takes that state, feeds it what was read since, and leaves out what is in blocks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiosqlite
 
 from edge.spool import Spool
+from edge.streams import NEVER_NS, Stream, StreamRecord, StreamState
 from stream.block import Block, Samples
 from stream.codec import decode, encode
 from stream.errors import DecodeError
 
+_RELEASE = """INSERT INTO streams (name, sensor, released, last_ns) VALUES (?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET released = excluded.released, last_ns = excluded.last_ns"""
+_STATE = """INSERT INTO streams (name, sensor, made, pending, filtering) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET made = excluded.made, pending = excluded.pending, filtering = excluded.filtering"""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The pipeline after `fed` samples: `drawn` of them released, the last of those still `pending` for their block."""
+    """The pipeline after `fed` samples, of which `drawn` came out of it, and the streams by their names."""
 
     fed: int
     drawn: int
     state: bytes
-    pending: Samples | None
+    streams: Mapping[str, StreamState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,14 @@ class Recovered:
     """What a start finds: how far it was, the last snapshot, and the chunks read since the last block."""
 
     accepted: int
-    released: int
+    damaged: int
+    """Samples accepted and not to be read back, so far as was known when the last agent ended."""
     snapshot: Snapshot | None
+    streams: Mapping[str, StreamRecord]
     chunks: tuple[tuple[int, Samples], ...]
     """(index of the first sample, samples), in order."""
-    damaged: int
-    """Chunks, or a snapshot's samples, that could not be read back."""
+    unreadable: int
+    """Chunks and snapshots that could not be read back."""
 
 
 class Journal:
@@ -47,7 +55,7 @@ class Journal:
 
     async def accept(self, sensor: str, first: int, samples: Samples) -> None:
         """Durable on return: from here on the samples are ours. `first`: how many were accepted before."""
-        payload = encode(Block(self._station, sensor, 0, 0, samples))
+        payload = self._packed(sensor, samples)
 
         async def write(file: aiosqlite.Connection) -> None:
             await file.execute("INSERT INTO intake VALUES (?, ?, ?, ?)", (sensor, first, len(samples), payload))
@@ -60,20 +68,34 @@ class Journal:
         await self._spool.write(write)
 
     @staticmethod
-    async def release(file: aiosqlite.Connection, sensor: str, released: int) -> None:
-        """Within the transaction that puts a block into the outbox: so many samples are in blocks now."""
-        await file.execute("UPDATE progress SET released = ? WHERE sensor = ?", (released, sensor))
+    async def release(file: aiosqlite.Connection, sensor: str, streams: Iterable[Stream], damaged: int) -> None:
+        """Within the transaction that puts blocks into the outbox: how far each stream is in blocks now."""
+        rows = [(stream.name, sensor, stream.released, stream.last_ns) for stream in streams]
+        await file.executemany(_RELEASE, rows)
+        await file.execute("UPDATE progress SET damaged = ? WHERE sensor = ?", (damaged, sensor))
 
-    async def keep(self, sensor: str, snapshot: Snapshot, released: int) -> None:
-        """Remembers the pipeline and forgets the chunks that are in blocks and in its state."""
-        pending = b"" if snapshot.pending is None else encode(Block(self._station, sensor, 0, 0, snapshot.pending))
+    async def keep(self, sensor: str, snapshot: Snapshot) -> None:
+        """Remembers pipeline and streams, and forgets the chunks that are in blocks and in their state."""
+        rows = [
+            (name, sensor, state.made, b"" if state.pending is None else self._packed(name, state.pending), filtering)
+            for name, state in snapshot.streams.items()
+            for filtering in (state.filtering,)
+        ]
 
         async def write(file: aiosqlite.Connection) -> None:
             await file.execute(
-                "UPDATE progress SET fed = ?, drawn = ?, state = ?, pending = ? WHERE sensor = ?",
-                (snapshot.fed, snapshot.drawn, snapshot.state, pending, sensor),
+                "UPDATE progress SET fed = ?, drawn = ?, state = ? WHERE sensor = ?",
+                (snapshot.fed, snapshot.drawn, snapshot.state, sensor),
             )
-            await file.execute("DELETE FROM intake WHERE sensor = ? AND first + n <= ?", (sensor, released))
+            await file.executemany(_STATE, rows)
+            known = ", ".join("?" * len(rows))
+            names = [row[0] for row in rows]
+            await file.execute(f"DELETE FROM streams WHERE sensor = ? AND name NOT IN ({known})", (sensor, *names))  # noqa: S608 - question marks
+            await file.execute(
+                "DELETE FROM intake WHERE sensor = ?1 AND first + n <= "
+                "(SELECT min(drawn, released) FROM streams JOIN progress USING (sensor) WHERE name = ?1)",
+                (sensor,),
+            )
 
         await self._spool.write(write)
 
@@ -83,9 +105,11 @@ class Journal:
         async def write(file: aiosqlite.Connection) -> None:
             await file.execute("DELETE FROM intake WHERE sensor = ?", (sensor,))
             await file.execute(
-                "UPDATE progress SET released = accepted, fed = accepted, drawn = accepted, state = NULL, "
-                "pending = NULL WHERE sensor = ?",
-                (sensor,),
+                "UPDATE progress SET fed = accepted, drawn = accepted, state = NULL WHERE sensor = ?", (sensor,)
+            )
+            await file.execute(
+                "UPDATE streams SET made = released, last_ns = ?, pending = NULL, filtering = NULL WHERE sensor = ?",
+                (NEVER_NS, sensor),
             )
 
         await self._spool.write(write)
@@ -93,31 +117,38 @@ class Journal:
     async def recover(self, sensor: str) -> Recovered:
         """Where the last agent was when it stopped, however it stopped."""
         found = await self._spool.rows(
-            "SELECT accepted, released, fed, drawn, state, pending FROM progress WHERE sensor = ?", (sensor,)
+            "SELECT accepted, damaged, fed, drawn, state FROM progress WHERE sensor = ?", (sensor,)
         )
         rows = await self._spool.rows("SELECT first, payload FROM intake WHERE sensor = ? ORDER BY first", (sensor,))
-        chunks, damaged = _decoded(rows)
-        for accepted, released, fed, drawn, state, pending in found:
-            snapshot = None
-            if state is not None:
-                try:
-                    snapshot = Snapshot(fed, drawn, state, decode(pending).samples if pending else None)
-                except DecodeError:
-                    damaged += 1  # without it the chunks are read again by a fresh pipeline
-            return Recovered(accepted, released, snapshot, chunks, damaged)
-        return Recovered(0, 0, None, chunks, damaged)
+        chunks, unreadable = _decoded(rows)
+        if not found:
+            return Recovered(0, 0, None, {}, chunks, unreadable)
+        ((accepted, damaged, fed, drawn, state),) = found
+        kept = await self._spool.rows(
+            "SELECT name, released, last_ns, made, pending, filtering FROM streams WHERE sensor = ?", (sensor,)
+        )
+        try:
+            states = {row[0]: _state(*row[3:]) for row in kept if state is not None}
+        except DecodeError:
+            # Without its state a stream cannot go on in the middle: the chunks are read again by a fresh pipeline.
+            states, state, unreadable = {}, None, unreadable + 1
+        streams = {row[0]: StreamRecord(row[1], row[2], states.get(row[0])) for row in kept}
+        snapshot = None if state is None else Snapshot(fed, drawn, state, states)
+        return Recovered(accepted, damaged, snapshot, streams, chunks, unreadable)
 
-    async def accounts(self) -> dict[str, tuple[int, int]]:
-        """Samples accepted and evicted by sensor, since the file was made."""
-        rows = await self._spool.rows("SELECT sensor, accepted, evicted FROM progress")
-        return {sensor: (accepted, evicted) for sensor, accepted, evicted in rows}
+    def _packed(self, name: str, samples: Samples) -> bytes:
+        return encode(Block(self._station, name, 0, 0, samples))
+
+
+def _state(made: int, pending: bytes | None, filtering: bytes | None) -> StreamState:
+    return StreamState(made, decode(pending).samples if pending else None, filtering or b"")
 
 
 def _decoded(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[tuple[int, Samples], ...], int]:
-    chunks, damaged = [], 0
+    chunks, unreadable = [], 0
     for first, payload in rows:
         try:
             chunks.append((int(first), decode(payload).samples))
         except DecodeError:
-            damaged += 1
-    return tuple(chunks), damaged
+            unreadable += 1
+    return tuple(chunks), unreadable

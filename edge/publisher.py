@@ -4,7 +4,9 @@ import asyncio
 import logging
 import random
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -12,18 +14,24 @@ from edge.outbox import Entry, Outbox
 from edge.settings import OutboxSettings
 from stream.messages import Commit
 from stream.topics import SensorLeaf, SensorTopic
-from stream.transport.link import Link
+from stream.transport.link import Link, Message
 
 log = logging.getLogger(__name__)
 
 LONGEST_RESEND_S = 60.0
+LIVE_S = 10.0
+"""What has waited for longer is backlog: what has just been measured goes before it."""
+BACKLOG_SHARE = 0.75
+"""The backlog's part of the window: what is live always finds room."""
+_MARK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An entry on its way: when to send it again, and how often it has been sent."""
+    """An entry on its way: as what, when to send it again, and how often it has been sent."""
 
     entry: Entry
+    leaf: SensorLeaf
     due_s: float
     tries: int
 
@@ -39,6 +47,7 @@ class Publisher:
     def __init__(self, link: Link, outbox: Outbox, station: str, settings: OutboxSettings) -> None:
         self._link, self._outbox, self._station, self._settings = link, outbox, station, settings
         self._in_flight: dict[int, Sent] = {}
+        self._marks: deque[tuple[float, int]] = deque()
         self._live_after = 0
         self._news = asyncio.Event()
         self._committed = asyncio.Event()
@@ -59,27 +68,26 @@ class Publisher:
         """Runs until cancelled."""
         self._live_after = await self._outbox.last_id()
         while True:
-            await self._link.connected.wait()
             self._news.clear()
-            await self._fill_window()
-            self._send_again()
+            await self._age()
+            if self._link.connected.is_set():
+                await self._fill_window()
+                self._send_again()
             try:
                 await asyncio.wait_for(self._news.wait(), self._pause_s())
             except TimeoutError:
                 continue
 
-    async def listen(self) -> None:
-        """Takes the gateway's commits until cancelled."""
-        while True:
-            messages = await self._link.receive(100)
-            for message in messages:
-                try:
-                    commit = Commit.model_validate_json(message.payload)
-                except ValidationError as wrong:
-                    log.warning("a commit that cannot be read is ignored: %s", wrong.errors()[0]["msg"])
-                    continue
-                await self._take(commit)
-            self._link.acknowledge(messages)
+    async def take(self, messages: Sequence[Message]) -> None:
+        """The gateway's commits."""
+        for message in messages:
+            try:
+                commit = Commit.model_validate_json(message.payload)
+            except ValidationError as wrong:
+                log.warning("a commit that cannot be read is ignored: %s", wrong.errors()[0]["msg"])
+                continue
+            await self._take(commit)
+        if messages:
             self._committed.set()
             self.wake()
 
@@ -93,14 +101,32 @@ class Publisher:
                 log.error("the gateway refused a %s of %s: %s", sent.entry.kind, sent.entry.sensor, reason)
                 await self._outbox.refuse(sent.entry.id, sent.entry.digest, reason)
                 del self._in_flight[sent.entry.id]
+        self._gateway_lives()
+
+    def _gateway_lives(self) -> None:
+        """What was sent while it was away does not wait for the rest of its long pause."""
+        soon_s = time.monotonic() + self._settings.resend_s
+        for entry_id, sent in self._in_flight.items():
+            if sent.due_s > soon_s:
+                self._in_flight[entry_id] = replace(sent, due_s=soon_s, tries=0)
+
+    async def _age(self) -> None:
+        """What was the newest entry LIVE_S ago is the newest of the backlog."""
+        now_s = time.monotonic()
+        if not self._marks or now_s - self._marks[-1][0] >= _MARK_EVERY_S:
+            self._marks.append((now_s, await self._outbox.last_id()))
+        while self._marks and now_s - self._marks[0][0] >= LIVE_S:
+            self._live_after = max(self._live_after, self._marks.popleft()[1])
 
     async def _fill_window(self) -> None:
+        for entry_id in self._outbox.evicted_ids():
+            self._in_flight.pop(entry_id, None)
         room = self._settings.window_blocks - len(self._in_flight)
         if room <= 0:
-            # Live blocks that do not fit into the window are backlog by now: the newest come first again.
-            self._live_after = max(self._live_after, *self._in_flight)
             return
-        for entry in await self._outbox.begin(room, self._live_after, frozenset(self._in_flight)):
+        old = sum(sent.leaf == "backlog" for sent in self._in_flight.values())
+        backlog_room = max(1, int(BACKLOG_SHARE * self._settings.window_blocks)) - old
+        for entry in await self._outbox.begin(room, max(0, backlog_room), self._live_after, self._in_flight.keys()):
             self._publish(entry, tries=0)
 
     def _send_again(self) -> None:
@@ -109,9 +135,10 @@ class Publisher:
             self._publish(sent.entry, sent.tries + 1)
 
     def _publish(self, entry: Entry, tries: int) -> None:
-        if self._link.publish(str(SensorTopic(self._station, entry.sensor, self._leaf(entry))), entry.payload):
+        leaf = self._leaf(entry)
+        if self._link.publish(str(SensorTopic(self._station, entry.sensor, leaf)), entry.payload):
             delay_s = resend_delay_s(tries, self._settings.resend_s, random.random())  # noqa: S311 - jitter, no secret
-            self._in_flight[entry.id] = Sent(entry, time.monotonic() + delay_s, tries)
+            self._in_flight[entry.id] = Sent(entry, leaf, time.monotonic() + delay_s, tries)
 
     def _leaf(self, entry: Entry) -> SensorLeaf:
         if entry.kind == "event":
@@ -120,4 +147,4 @@ class Publisher:
 
     def _pause_s(self) -> float:
         due_s = min((sent.due_s for sent in self._in_flight.values()), default=time.monotonic() + 1.0)
-        return max(0.02, due_s - time.monotonic())
+        return min(1.0, max(0.02, due_s - time.monotonic()))

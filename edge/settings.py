@@ -1,9 +1,9 @@
 """The agent's configuration: one station, its sensors, its broker."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from edge.calibration import Calibration
 from edge.sources.geometrics import GeometricsSource
@@ -22,6 +22,8 @@ from stream.instant import Instant
 from stream.messages import Position
 from stream.pipeline import PipelineSettings
 from stream.transport.broker import BrokerSettings
+
+LONGEST_NAME = 58
 
 
 class _Settings(BaseModel):
@@ -64,6 +66,39 @@ InstrumentSource = (
 Source = Annotated[SimulatedSource | ArchiveSource | InstrumentSource | Rm3100Source, Field(discriminator="type")]
 
 
+class PublishSettings(_Settings):
+    """What of a sensor is sent. What is slower than the sensor itself is called NAME.1s or NAME.1min."""
+
+    rate: Literal["full", "1s", "1min", "on_event"] = "full"
+    """on_event: `otherwise` all the time, and the full rate around events."""
+    otherwise: Literal["1s", "1min"] = "1s"
+    before_s: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    after_s: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    """How much of the full rate is sent around an event."""
+    ring_s: Annotated[float, Field(ge=60, le=31 * 86_400)] = 7200.0
+    """How much of the full rate is kept on disk where it is not sent: for events, and for whoever asks for it."""
+
+    @property
+    def slower(self) -> Literal["1s", "1min"] | None:
+        """The product that is sent, if any."""
+        match self.rate:
+            case "full":
+                return None
+            case "on_event":
+                return self.otherwise
+            case rate:
+                return rate
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.rate == "on_event" and self.ring_s < 2 * self.before_s:
+            raise ValueError(
+                f"ring_s = {self.ring_s:g} cannot hold what is before an event until it is detected: "
+                f"at least {2 * self.before_s:g}, twice before_s"
+            )
+        return self
+
+
 class SensorSettings(_Settings):
     """One sensor: where its samples come from and how they are cut into blocks."""
 
@@ -71,11 +106,25 @@ class SensorSettings(_Settings):
     source: Source
     block_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
     """A block is sent when it spans so long; events do not wait for it."""
+    publish: PublishSettings = PublishSettings()
     pipeline: PipelineSettings = PipelineSettings()
     position: PositionSettings | None = None
     """Of a unit that moves: carried as channels of its samples."""
     calibration: Calibration | None = None
     """Told in the status; counts stay raw."""
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """What is made of the samples, by the name under which it is sent or kept: full, 1s or 1min."""
+        slower = self.publish.slower
+        return {self.name: "full"} | ({f"{self.name}.{slower}": slower} if slower else {})
+
+    @field_validator("name")
+    @classmethod
+    def _short(cls, name: str) -> str:
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"at most {LONGEST_NAME} characters, so that {name[:8]}... has room for .1min behind it")
+        return name
 
 
 class OutboxSettings(_Settings):
@@ -104,8 +153,8 @@ class AgentSettings(_Settings):
     @field_validator("sensors")
     @classmethod
     def _distinct(cls, sensors: tuple[SensorSettings, ...]) -> tuple[SensorSettings, ...]:
-        names = [sensor.name for sensor in sensors]
+        names = [name for sensor in sensors for name in sensor.streams]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two sensors are called {', '.join(twice)}: names within a station are distinct")
+            raise ValueError(f"two streams are called {', '.join(twice)}: names within a station are distinct")
         return sensors

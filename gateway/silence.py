@@ -25,6 +25,8 @@ class SensorRecord(BaseModel):
 
     channels: tuple[ChannelView, ...] = ()
     rate_hz: float | None = None
+    continuous: bool = True
+    """False: it is sent at times only, and says nothing by its silence."""
     heard_ns: int | None = None
     last_ns: int | None = None
     block_ns: int = SECOND_NS
@@ -65,7 +67,11 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
         known = sensors.get(sensor.name, SensorRecord())
         channels = tuple(ChannelView(name=channel.name, unit=channel.unit) for channel in sensor.channels)
         sensors[sensor.name] = known.model_copy(
-            update={"channels": channels or known.channels, "rate_hz": sensor.rate_hz or known.rate_hz}
+            update={
+                "channels": channels or known.channels,
+                "rate_hz": sensor.rate_hz or known.rate_hz,
+                "continuous": sensor.continuous,
+            }
         )
     born = {
         "boot": status.boot,
@@ -101,6 +107,8 @@ def judged(record: SensorRecord, *, gone: bool, since_ns: int, now_ns: int) -> t
         return "silent", "the station is gone by its will"
     if record.silence is not None and record.silence.end is None and not _heard_after(record, record.silence):
         return "silent", "nothing since it went silent"
+    if not record.continuous:
+        return "streaming", "it is sent at times only"
     quiet_ns = now_ns - max(record.heard_ns or since_ns, since_ns)
     if quiet_ns > max(SILENT_NS, SILENT_INTERVALS * record.block_ns):
         return "silent", f"nothing for {quiet_ns / SECOND_NS:.0f} s"

@@ -23,6 +23,7 @@ class Kind(enum.StrEnum):
     GAP = "gap"
     CLOCK_STEP = "clock_step"
     SILENT = "silent"
+    EVICTED = "evicted"
 
 
 class Severity(enum.StrEnum):

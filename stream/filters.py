@@ -5,12 +5,16 @@ that are there; with less than nine tenths of them it is missing, and nothing is
 at each sample's own time, so that an uneven clock is filtered right, too.
 """
 
+import json
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream import snapshot
 from stream.block import MAX_COUNT, MISSING, NT_PER_UNIT, Channel, Samples
+from stream.detectors.base import Arrays
 from stream.flags import CLEAN_WITHOUT, Flag
 from stream.instant import SECOND_NS
 from stream.kernels.weighing import weigh
@@ -91,9 +95,30 @@ class Filtered:
         """The stream has ended, or is broken: the values of its last moments, where enough is there."""
         if not len(self._held):
             return self._nothing()
-        rest = self._until(int(self._held.times_ns[-1]) + self._filter.half_ns)
+        rest = self._until(int(self._held.times_ns[-1]))
         self._held = self._held[:0]
         return rest
+
+    def save(self) -> bytes:
+        """What `restored` needs to go on from here."""
+        held = self._held
+        arrays: Arrays = {"times_ns": held.times_ns, "counts": held.counts, "flags": held.flags}
+        channels = [(channel.name, channel.unit, channel.lsb) for channel in self._source]
+        return snapshot.write(arrays, {"next_ns": str(self._next_ns), "channels": json.dumps(channels)})
+
+    @classmethod
+    def restored(cls, saved: bytes, filter_: Filter) -> Self:
+        """One that goes on where another was saved. Raises ValueError for what is damaged or of another version."""
+        arrays, header = snapshot.read(saved)
+        made = cls(tuple(Channel(*channel) for channel in json.loads(header["channels"])), filter_)
+        made._next_ns = int(header["next_ns"])
+        made._held = Samples(
+            made._source,
+            arrays["times_ns"].astype(np.int64),
+            arrays["counts"].astype(np.int32),
+            arrays["flags"].astype(np.uint16),
+        )
+        return made
 
     def _is_broken(self, step_ns: int) -> bool:
         """Samples so far apart have no value in common; and a clock that goes back begins anew."""
@@ -106,8 +131,8 @@ class Filtered:
         return [samples[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True) if end > start]
 
     def _first_middle_ns(self, first_ns: int) -> int:
-        """The first whole period whose neighbourhood holds a sample of that time."""
-        return -((self._filter.half_ns - first_ns) // self._filter.period_ns) * self._filter.period_ns
+        """The first whole period that is not before the stream: what was before it is not known to be missing."""
+        return -(-first_ns // self._filter.period_ns) * self._filter.period_ns
 
     def _until(self, last_ns: int) -> Samples:
         """The values at the periods up to a time; drops what no later one needs."""

@@ -42,6 +42,12 @@ class SensorInfo(_Message):
     evicted: Annotated[int, Field(ge=0)] = 0
     rejected: Annotated[dict[str, int], Field(max_length=64)] = {}
     """Frames of the instrument that gave no sample, by their reason, since the agent's start."""
+    damaged: Annotated[int, Field(ge=0)] = 0
+    """Samples that were accepted and could not be read back from the agent's disk."""
+    continuous: bool = True
+    """False: it is sent at times only, around events or when asked for, and its silence says nothing."""
+    connected: bool = True
+    """Whether the link to the instrument is up."""
     calibration: Annotated[str, Field(max_length=80)] = ""
     """Version and digest of the calibration in the agent's settings; empty: none. Counts are raw in any case."""
 
@@ -65,6 +71,8 @@ class Status(_Message):
     at: Instant | None = None
     version: Annotated[str, Field(max_length=64)] = ""
     position: Position | None = None
+    config: Annotated[str, Field(max_length=64)] = ""
+    """Version of the settings from afar that are in force; empty: the agent's own."""
     sensors: Annotated[tuple[SensorInfo, ...], Field(max_length=256)] = ()
     backlog_blocks: Annotated[int, Field(ge=0)] = 0
     backlog_bytes: Annotated[int, Field(ge=0)] = 0
@@ -92,3 +100,14 @@ class Commit(_Message):
     events: Annotated[tuple[tuple[str, int], ...], Field(max_length=10_000)] = ()
     """(id, revision) of each event kept."""
     refused: Annotated[tuple[Refused, ...], Field(max_length=10_000)] = ()
+
+
+class Reply(_Message):
+    """A station's answer to settings or to a command from afar; nothing of what is not accepted is in force."""
+
+    to: Literal["config", "command"]
+    about: Annotated[str, Field(max_length=64)]
+    """The version of the settings, or the id of the command."""
+    accepted: bool
+    reasons: Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=200)] = ()
+    """Every mistake where it is not accepted; else what was done."""

@@ -40,8 +40,10 @@ class Sources:
     def _open(self, sensor: SensorSettings) -> AsyncGenerator[Samples]:
         match sensor.source:
             case SimulatedSource():
+                self.health(sensor.name).connected = True
                 return self._simulated(sensor, sensor.source)
             case ArchiveSource(files=files, speed=speed):
+                self.health(sensor.name).connected = True
                 return play(files, speed)
             case Rm3100Source():
                 return live_rm3100(sensor.source, self._clock, self.health(sensor.name))

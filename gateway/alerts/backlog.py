@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from stream.events import Event
+from stream.events import Event, Kind
 from stream.instant import SECOND_NS, iso
 
 QUIET_NS = 30 * SECOND_NS
@@ -39,8 +39,8 @@ class Backlog(BaseModel):
 
 
 def is_old(event: Event, old_after_s: float, now_ns: int) -> bool:
-    """Whether an event is history when it arrives."""
-    return now_ns - event.detected_at > old_after_s * SECOND_NS
+    """Whether an event is history when it arrives. What was given up for want of room is news whenever it is heard."""
+    return event.kind is not Kind.EVICTED and now_ns - event.detected_at > old_after_s * SECOND_NS
 
 
 def received(backlog: Backlog | None, event: Event, now_ns: int) -> Backlog:

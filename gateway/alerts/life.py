@@ -28,6 +28,7 @@ _WORDS = {
     Kind.GAP: "Gap in the data",
     Kind.CLOCK_STEP: "Clock jumped",
     Kind.SILENT: "Station silent",
+    Kind.EVICTED: "Samples given up, no room",
 }
 
 

@@ -12,6 +12,7 @@ const KINDS = {
   gap: "Gap in the data",
   clock_step: "Clock jumped",
   silent: "Station silent",
+  evicted: "Samples given up, no room",
 };
 
 const STATES = { pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved" };
