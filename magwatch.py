@@ -160,6 +160,29 @@ def explain(options: argparse.Namespace) -> int:
     return DONE
 
 
+def plan(options: argparse.Namespace) -> int:
+    """What a fleet will need in bandwidth and disk for a day, a year, five years."""
+    from magwatch_plan import MINUTES, Fleet, table
+    from magwatch_plan import plan as run
+
+    measured = table()
+    kinds = sorted(set(measured.kinds) - {MINUTES})
+    if options.instrument not in kinds:
+        print(f"magwatch plan: {options.instrument!r} was not measured: {', '.join(kinds)}", file=sys.stderr)
+        return WRONG_USE
+    fleet = Fleet(
+        stations=options.stations,
+        sensors=options.sensors,
+        rate_hz=options.rate,
+        channels=options.channels or measured.kinds[options.instrument].channels,
+        block_s=options.block_s,
+        instrument=options.instrument,
+    )
+    found = run(fleet, measured)
+    print(json.dumps(found.as_json()) if options.json else "\n".join(found.lines()))
+    return DONE
+
+
 def flags(options: argparse.Namespace) -> int:
     """The names and bits of the flags."""
     bits = {str(flag.name).lower(): int(flag) for flag in Flag}
@@ -227,6 +250,14 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, metavar="DIR", help="a folder for samples.parquet and events.jsonl")
     made.add_argument("--explain", type=_instant, metavar="TIME", help="such as 2024-05-10T17:05:00Z")
     made.add_argument("--json", action="store_true")
+    made = command(plan)
+    made.add_argument("--stations", type=_many, default=1, metavar="N")
+    made.add_argument("--sensors", type=_many, default=1, metavar="M", help="of a station")
+    made.add_argument("--rate", type=_positive, default=10.0, metavar="HZ")
+    made.add_argument("--channels", type=_many, metavar="C", help="of a sensor (default: the instrument's)")
+    made.add_argument("--block-s", type=_positive, default=1.0, metavar="S", help="how long a block is")
+    made.add_argument("--instrument", default="fluxgate", help="fluxgate, rm3100 ...; a wrong name lists all")
+    made.add_argument("--json", action="store_true")
     command(flags).add_argument("--json", action="store_true")
     command(check).add_argument("file", type=Path, metavar="FILE")
     return parser
@@ -249,6 +280,12 @@ def _instant(text: str) -> int:
 def _count(text: str) -> int:
     if not 1 <= int(text) <= 500:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 500")
+    return int(text)
+
+
+def _many(text: str) -> int:
+    if not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to a million")
     return int(text)
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.settings import AgentSettings, SensorSettings, SimulatedSource
-from firmware_sim.pace import live
-from firmware_sim.sensor import SimulatedSensor
 from firmware_sim.settings import SimSettings
 from stream.block import Channel, Samples
 from stream.errors import SettingsError
@@ -21,6 +19,10 @@ async def simulated(sensor: SensorSettings, source: SimulatedSource) -> AsyncGen
     A sensor with a `start` lives its own life from then on: an agent that comes later, or comes back, finds it as it
     is by then, as it would find a real one.
     """
+    # A station with a real instrument checks its settings here too, and has not installed what the sky is made of.
+    from firmware_sim.pace import live  # noqa: PLC0415
+    from firmware_sim.sensor import SimulatedSensor  # noqa: PLC0415
+
     settings = scenario(sensor, source)
     now_ns = time.time_ns()
     start_ns = now_ns if source.start is None else source.start

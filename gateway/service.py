@@ -21,7 +21,7 @@ from gateway.quarantine import Quarantine
 from gateway.records import open_records
 from gateway.settings import GatewaySettings, NotifySettings
 from gateway.stations import Stations
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores.opening import open_store
 from stream import codec
 from stream.errors import MagwatchError
 from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
@@ -43,7 +43,7 @@ async def serve(settings: GatewaySettings) -> None:
         raise MagwatchError(f"{folder}: cannot be written: {wrong}: set data_dir to a writable folder") from wrong
     hub = Hub()
     async with contextlib.AsyncExitStack() as stack:
-        store = await SqliteStore.open(folder / "samples.db", synchronous=settings.store.synchronous)
+        store = await open_store(settings)
         stack.push_async_callback(store.close)
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)

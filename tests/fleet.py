@@ -60,12 +60,14 @@ class Command:
 class Gateway(Command):
     """A gateway with a page, and what its API says."""
 
-    def __init__(self, folder: Path, broker_url: str, port: int, settings: str = "") -> None:
+    def __init__(self, folder: Path, broker_url: str, port: int, settings: str = "", account: str = "") -> None:
+        """`account`: lines of the table `[broker]` that let it in."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
         config = folder / "gateway.toml"
         config.write_text(
-            f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n[listen]\nport = {port}\n'
+            f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n{account}\n'
+            f"[listen]\nport = {port}\n"
         )
         super().__init__(folder / "gateway.log", "gateway", "--config", str(config))
         self.wait_until_ready()
@@ -99,7 +101,14 @@ def run(*arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[st
     )
 
 
-def station_config(folder: Path, scenario: SimSettings, broker_url: str, start_ns: int, seconds: float) -> Path:
+def station_config(
+    folder: Path,
+    scenario: SimSettings,
+    broker_url: str,
+    start_ns: int,
+    seconds: float,
+    account: dict[str, str] | None = None,
+) -> Path:
     """An agent whose simulated sensor began at `start_ns` and ends `seconds` later, with a journal of its own."""
     source = {
         "type": "sim",
@@ -111,7 +120,7 @@ def station_config(folder: Path, scenario: SimSettings, broker_url: str, start_n
     settings = {
         "station": scenario.station,
         "data_dir": str(folder / scenario.station),
-        "broker": {"url": broker_url},
+        "broker": {"url": broker_url} | (account or {}),
         "outbox": {"resend_s": 1.0},
         "sensors": [{"name": scenario.sensor, "source": source}],
     }

@@ -9,39 +9,15 @@ from typing import Self
 
 import numpy as np
 
-from gateway.database import Database, Schema, Synchronous, Value
+from gateway.database import Database, Synchronous, Value
 from gateway.stores import RefusedPoint, StoreDamagedError, StoredSensor, Trace
 from gateway.stores.decimation import Thinning, joined
+from gateway.stores.sqlite_minutes import Minutes
+from gateway.stores.sqlite_schema import SCHEMA
 from stream.block import Block, Channel, Samples
 from stream.codec import decode
 from stream.errors import DecodeError
 
-_SCHEMA = Schema(
-    "samples",
-    int.from_bytes(b"MWst"),
-    (
-        (
-            """CREATE TABLE sensors (
-                id INTEGER PRIMARY KEY, station TEXT NOT NULL, sensor TEXT NOT NULL, channels TEXT NOT NULL,
-                first_ns INTEGER, last_ns INTEGER, longest_ns INTEGER NOT NULL DEFAULT 0,
-                samples INTEGER NOT NULL DEFAULT 0, blocks INTEGER NOT NULL DEFAULT 0, UNIQUE (station, sensor))""",
-            """CREATE TABLE blocks (
-                id INTEGER PRIMARY KEY, sensor_id INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
-                t0_ns INTEGER NOT NULL, t1_ns INTEGER NOT NULL, samples INTEGER NOT NULL, payload BLOB NOT NULL)""",
-            "CREATE UNIQUE INDEX block_names ON blocks (sensor_id, boot, seq)",
-            "CREATE INDEX block_times ON blocks (sensor_id, t0_ns, t1_ns, samples)",
-            # A repeated block is not inserted and so does not count.
-            """CREATE TRIGGER block_kept AFTER INSERT ON blocks BEGIN
-                UPDATE sensors SET samples = samples + NEW.samples, blocks = blocks + 1,
-                    first_ns = min(ifnull(first_ns, NEW.t0_ns), NEW.t0_ns),
-                    last_ns = max(ifnull(last_ns, NEW.t1_ns), NEW.t1_ns),
-                    longest_ns = max(longest_ns, NEW.t1_ns - NEW.t0_ns) WHERE id = NEW.sensor_id; END""",
-            """CREATE TRIGGER block_forgotten AFTER DELETE ON blocks BEGIN
-                UPDATE sensors SET samples = samples - OLD.samples, blocks = blocks - 1
-                WHERE id = OLD.sensor_id; END""",
-        ),
-    ),
-)
 _KEEP = """INSERT INTO blocks (sensor_id, boot, seq, t0_ns, t1_ns, samples, payload) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (sensor_id, boot, seq) DO NOTHING"""
 # A block that reaches into the span starts at most the longest block's length before it: the index finds it.
@@ -64,6 +40,7 @@ class SqliteStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._minutes = Minutes(database)
         self._known: dict[tuple[str, str], tuple[int, tuple[Channel, ...]]] = {}
 
     @classmethod
@@ -72,7 +49,7 @@ class SqliteStore:
 
         Raises StoreError when the file cannot be used, saying why and what to do.
         """
-        return cls(await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only))
+        return cls(await Database.open(path, SCHEMA, synchronous=synchronous, read_only=read_only))
 
     async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
         """One transaction for all of them; whatever is a block is taken."""
@@ -146,6 +123,18 @@ class SqliteStore:
                 if cursor.rowcount < _BLOCKS_A_TRANSACTION:
                     break
         return forgotten
+
+    async def keep_minutes(self, station: str, sensor: str, minutes: Samples) -> None:
+        """In blocks of a day."""
+        await self._minutes.keep(station, sensor, minutes)
+
+    async def read_minutes(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
+        """From the blocks of a day."""
+        return await self._minutes.read(station, sensor, t0_ns, t1_ns, max_points)
+
+    async def forget_minutes(self, before_ns: int) -> int:
+        """Whole days at once."""
+        return await self._minutes.forget(before_ns)
 
     async def size(self) -> int:
         """The file and its log."""
