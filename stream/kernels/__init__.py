@@ -9,13 +9,14 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from numba import config, njit
 
-from stream.kernels import light_start
+from stream.kernels import cached_code, light_start
 from stream.kernels.machine_code import folder
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 light_start.spare_scipy()
+cached_code.spare_compiler()
 _NUMBA = vars(config)
 _CACHE_DIR = "CACHE_DIR"
 _FOLDER = "" if _NUMBA["DISABLE_JIT"] else folder(_NUMBA[_CACHE_DIR])
