@@ -37,6 +37,7 @@ from stream.despike import DELAY_SAMPLES
 
 SETTLED_S = 15.0
 READY_S = 60.0
+COMPILED_S = 600.0
 RATE_HZ, BLOCK_S = 10.0, 1.0
 DAY_S = 86_400.0
 STATION, SENSOR = "COST", "mag"
@@ -146,13 +147,13 @@ class Station:
         with background(_magwatch("edge", "--config", str(config))) as process:
             yield process.pid
 
-    def first_block(self) -> Arrived:
-        """The next message that is a block. Raises TimeoutError after READY_S."""
+    def first_block(self, within_s: float) -> Arrived:
+        """The next message that is a block. Raises TimeoutError when none comes, nor anything else."""
         with contextlib.suppress(queue.Empty):
-            while (message := self.arrived.get(timeout=READY_S)).leaf != "block":
+            while (message := self.arrived.get(timeout=within_s)).leaf != "block":
                 pass
             return message
-        raise TimeoutError(f"no block has come in {READY_S:.0f} s")
+        raise TimeoutError(f"no block has come in {within_s:.0f} s")
 
     def drain(self) -> list[Arrived]:
         """What has come since the last call."""
@@ -181,7 +182,7 @@ def run(station: Station, watched_s: float) -> Cost:
     station.drain()
     begun_ns = time.time_ns()
     with station.agent() as pid:
-        block = station.first_block()
+        block = station.first_block(READY_S)
         samples = codec.decode(block.payload).samples
         step_s = 1.0 / RATE_HZ
         time.sleep(SETTLED_S)
@@ -259,7 +260,7 @@ def measure(runs: int, watched_s: float) -> Cost:
     codec.warm_up()
     with tempfile.TemporaryDirectory(prefix="magwatch-cost-") as folder, Station.up(Path(folder)) as station:
         with station.agent():
-            station.first_block()
+            station.first_block(COMPILED_S)
         costs = [asdict(run(station, watched_s)) for _ in range(runs)]
     return Cost(**{name: statistics.median(cost[name] for cost in costs) for name in costs[0]})
 
