@@ -39,6 +39,11 @@ from stream.kernels.calling import calling
 print(calling(), len(woken))
 """
 
+APART = """
+from stream.kernels import FOLDER, machine_code
+machine_code.compile_apart("from stream.kernels.calling import calling; calling()", FOLDER)
+"""
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -87,6 +92,19 @@ def test_a_kernel_is_compiled_from_others_that_were_found_compiled(site: Path) -
     caches = (site / "stream" / "kernels" / "__pycache__").rglob("calling.*")
     assert [path.unlink() for path in caches]
     assert ask(site) == (11, 0)
+
+
+def test_what_is_not_compiled_yet_is_compiled_by_a_process_of_its_own_once(site: Path) -> None:
+    """The memory that it takes goes with that process."""
+    assert ask(site, APART + ASK) == (11, 1)
+    caches = (site / "stream" / "kernels" / "__pycache__").rglob("calling.*")
+    assert [path.unlink() for path in caches]
+    assert ask(site, APART + ASK) == (11, 0), "it has been done"
+
+
+def test_where_nothing_can_be_kept_no_process_compiles(site: Path) -> None:
+    unwritable(site)
+    assert ask(site, APART + ASK, XDG_CACHE_HOME="/dev/null/own") == (11, 0)
 
 
 def test_a_changed_constant_that_kernels_take_from_elsewhere_compiles_anew(site: Path) -> None:
