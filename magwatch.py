@@ -9,11 +9,11 @@ import signal
 import sys
 import tomllib
 from collections.abc import AsyncGenerator, Coroutine, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from stream.errors import MagwatchError, SettingsError
 from stream.flags import Flag
@@ -69,8 +69,8 @@ def demo(options: argparse.Namespace) -> int:
 
 def edge(options: argparse.Namespace) -> int:
     """The agents of one or several stations, a configuration each."""
-    from edge.agent import Agent
     from edge.settings import AgentSettings
+    from edge.sources.head_start import HeadStart
     from edge.sources.opening import Sources
 
     def simulated(sensor: "SensorSettings", source: "SimulatedSource") -> "AsyncGenerator[Samples]":
@@ -82,9 +82,11 @@ def edge(options: argparse.Namespace) -> int:
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
-            for settings in stations:
-                sources = Sources(simulated)
-                group.create_task(Agent(settings, sources, health=sources.health).run())
+            started = [(settings, HeadStart(Sources(simulated), settings.sensors, group)) for settings in stations]
+            # This takes half a second, in which the instruments are read already.
+            agent = await asyncio.to_thread(import_module, "edge.agent")
+            for settings, sources in started:
+                group.create_task(agent.Agent(settings, sources, health=sources.health).run())
 
     _run(run())
     return DONE
@@ -114,6 +116,8 @@ def sim(options: argparse.Namespace) -> int:
 
 def replay(options: argparse.Namespace) -> int:
     """An archive file through the live path: agent, broker, gateway."""
+    from tqdm import tqdm
+
     from edge.replay import replay as run
 
     with tqdm(unit=" samples", disable=None) as bar:
@@ -128,6 +132,8 @@ def process(options: argparse.Namespace) -> int:
     """The edge's pipeline over archive files, no broker; or why it said what it said of a moment in them."""
     if options.explain is not None:
         return explain(options)
+    from tqdm import tqdm
+
     from edge.process import process as run
 
     if options.out is None:

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import cpu_s, free_port, memory_mb
+
 SETTLED_S, WATCHED_S = 12.0, 20.0
 """The agent's cost is taken over so long, after so long: starting is not counted."""
 READY_S = 90.0
-BYTES_PER_MB = 1024.0 * 1024.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Lived:
 def live() -> Lived:
     """Run the demo, with mosquitto (MQTT 5) where it is installed, else with the embedded broker (MQTT 3.1.1)."""
     with tempfile.TemporaryDirectory(prefix="magwatch-kpi-") as folder, _broker(Path(folder)) as (broker, mqtt):
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "magwatch", "demo", "--stations", "1", "--json", "--port", str(port)]
         command += ["--seconds", str(SETTLED_S + WATCHED_S + 8.0), *broker]
         root, pipe, silent = Path(__file__).parents[1], subprocess.PIPE, subprocess.DEVNULL
@@ -42,18 +41,18 @@ def live() -> Lived:
         try:
             agent = _agent_of(demo.pid)
             time.sleep(SETTLED_S)
-            begun, before = time.monotonic(), _cpu_s(agent)
+            begun, before = time.monotonic(), cpu_s(agent)
             spoken = (mqtt, *_http(port))
             time.sleep(max(0.0, WATCHED_S - (time.monotonic() - begun)))
-            cpu = (_cpu_s(agent) - before) / (time.monotonic() - begun)
-            resident = _rss_bytes(agent)
+            cpu = (cpu_s(agent) - before) / (time.monotonic() - begun)
+            resident = memory_mb(agent)["Rss"]
             printed, _ = demo.communicate(timeout=READY_S)
         finally:
             demo.kill()
     report = json.loads(printed)
     return Lived(
         cpu_percent=100.0 * cpu,
-        rss_mb=resident / BYTES_PER_MB,
+        rss_mb=resident,
         stored=int(report["samples_stored"]),
         missing=int(report["samples_missing"]),
         spoken=spoken,
@@ -67,7 +66,7 @@ def _broker(folder: Path) -> Iterator[tuple[list[str], str]]:
     if mosquitto is None:
         yield [], "MQTT 3.1.1"
         return
-    port = _free_port()
+    port = free_port()
     config = folder / "mosquitto.conf"
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
     silent = subprocess.DEVNULL
@@ -105,18 +104,3 @@ def _agent_of(demo_pid: int) -> int:
                     return int(pid)
         time.sleep(0.1)
     raise TimeoutError(f"the demo has not started its agent after {READY_S:.0f} s")
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

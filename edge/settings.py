@@ -20,7 +20,7 @@ from edge.sources.ukraa import UkraaSource
 from stream.events import Name
 from stream.instant import Instant
 from stream.messages import Position
-from stream.pipeline import PipelineSettings
+from stream.pipeline_settings import PipelineSettings
 from stream.transport.broker import BrokerSettings
 
 LONGEST_NAME = 58

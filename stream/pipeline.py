@@ -27,7 +27,9 @@ from stream.detectors.stuck import stuck
 from stream.detectors.unusual import Unusual
 from stream.events import Event
 from stream.held import Held
+from stream.kernels import FOLDER
 from stream.kernels.advance import SENSOR_STAGES, follow_sensor
+from stream.kernels.machine_code import compile_apart
 from stream.pipeline_settings import PipelineSettings
 
 __all__ = ["Pipeline", "PipelineSettings", "Released", "warm_up"]
@@ -210,6 +212,12 @@ def _joined(parts: list[Released]) -> Released:
 
 def warm_up() -> None:
     """Compile or load every kernel now, so that the first sample is as quick as the others."""
+    compile_apart("from stream import pipeline; pipeline.load()", FOLDER)
+    load()
+
+
+def load() -> None:
+    """Call every kernel once: what is found compiled is loaded, the rest is compiled here."""
     channels = (Channel("x", "nT", 0.01), Channel("y", "nT", 0.01), Channel("z", "nT", 0.01))
     collects = gc.isenabled()
     # What is loaded stays: to look for garbage in it takes a tenth of the time.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class DriverSettings(BaseModel):
     """Settings of a part of a driver: frozen, and nothing that is not known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class SerialSettings(DriverSettings):

@@ -9,16 +9,18 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from numba import config, njit
 
-from stream.kernels import light_start
+from stream.kernels import cached_code, light_start
 from stream.kernels.machine_code import folder
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 light_start.spare_scipy()
+cached_code.spare_compiler()
 _NUMBA = vars(config)
 _CACHE_DIR = "CACHE_DIR"
-_FOLDER = "" if _NUMBA["DISABLE_JIT"] else folder(_NUMBA[_CACHE_DIR])
+FOLDER = "" if _NUMBA["DISABLE_JIT"] else folder(_NUMBA[_CACHE_DIR])
+"""Where machine code is kept; empty: nowhere."""
 
 
 def kernel(loop: Callable[P, R]) -> Callable[P, R]:
@@ -43,8 +45,8 @@ def part(loop: Callable[P, R]) -> Callable[P, R]:
 def _compiled(loop: Callable[P, R], *, counts_references: bool, forceinline: bool = False) -> Callable[P, R]:
     others = _NUMBA[_CACHE_DIR]
     # Numba asks for its folder while it decorates, and only then: other users of it are not touched.
-    _NUMBA[_CACHE_DIR] = _FOLDER
-    options: dict[str, Any] = {"cache": _FOLDER != "", "nogil": True, "error_model": "numpy"}
+    _NUMBA[_CACHE_DIR] = FOLDER
+    options: dict[str, Any] = {"cache": FOLDER != "", "nogil": True, "error_model": "numpy"}
     if forceinline:
         options["forceinline"] = True
     if not counts_references:

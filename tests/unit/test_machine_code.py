@@ -26,6 +26,24 @@ from stream.kernels.calling import calling
 print(calling(), sum(getattr(calling, "stats", ((), {}))[1].values()))
 """
 
+WAKING = """
+import llvmlite.binding as llvm
+from stream.kernels import cached_code
+woken = []
+def watched(what, name):
+    done = getattr(what, name)
+    setattr(what, name, lambda *given: woken.append(name) or done(*given))
+watched(llvm, "parse_bitcode")
+watched(cached_code, "_compile_runtime")
+from stream.kernels.calling import calling
+print(calling(), len(woken))
+"""
+
+APART = """
+from stream.kernels import FOLDER, machine_code
+machine_code.compile_apart("from stream.kernels.calling import calling; calling()", FOLDER)
+"""
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -37,11 +55,16 @@ def site(tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
-def ask(site: Path, **environment: str) -> tuple[int, int]:
+def ask(site: Path, question: str = ASK, **environment: str) -> tuple[int, int]:
     """What the calling kernel says in a fresh process, and how often it was found compiled."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA", "PYTHON", "XDG"))}
     said = subprocess.run(
-        [sys.executable, "-c", ASK], cwd=site, env=variables | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", question],
+        cwd=site,
+        env=variables | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     number, hits = said.stdout.split()
     return int(number), int(hits)
@@ -57,6 +80,31 @@ def test_a_kernel_is_compiled_once_and_anew_when_one_that_it_calls_has_changed(s
     (site / "stream" / "kernels" / "called.py").write_text(CALLED.format(2))
     assert [ask(site), ask(site)] == [(12, 0), (12, 1)]
     assert len(folders(site / "stream" / "kernels" / "__pycache__")) == 1
+
+
+def test_a_kernel_that_is_found_compiled_does_not_wake_the_compiler(site: Path) -> None:
+    assert ask(site, WAKING)[1] > 0
+    assert ask(site, WAKING) == (11, 0)
+
+
+def test_a_kernel_is_compiled_from_others_that_were_found_compiled(site: Path) -> None:
+    assert ask(site) == (11, 0)
+    caches = (site / "stream" / "kernels" / "__pycache__").rglob("calling.*")
+    assert [path.unlink() for path in caches]
+    assert ask(site) == (11, 0)
+
+
+def test_what_is_not_compiled_yet_is_compiled_by_a_process_of_its_own_once(site: Path) -> None:
+    """The memory that it takes goes with that process."""
+    assert ask(site, APART + ASK) == (11, 1)
+    caches = (site / "stream" / "kernels" / "__pycache__").rglob("calling.*")
+    assert [path.unlink() for path in caches]
+    assert ask(site, APART + ASK) == (11, 0), "it has been done"
+
+
+def test_where_nothing_can_be_kept_no_process_compiles(site: Path) -> None:
+    unwritable(site)
+    assert ask(site, APART + ASK, XDG_CACHE_HOME="/dev/null/own") == (11, 0)
 
 
 def test_a_changed_constant_that_kernels_take_from_elsewhere_compiles_anew(site: Path) -> None:
