@@ -95,7 +95,7 @@ def gateway(options: argparse.Namespace) -> int:
     from gateway.service import serve
     from gateway.settings import GatewaySettings
 
-    _run(serve(load(options.config, GatewaySettings)))
+    _run(serve(load(options.config, GatewaySettings), options.workers))
     return DONE
 
 
@@ -208,7 +208,11 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=1, help="of the simulated sky and instruments")
     made.add_argument("--json", action="store_true", help="print one JSON object at the end, and nothing else")
     command(edge).add_argument("--config", type=Path, nargs="+", required=True, metavar="FILE")
-    command(gateway).add_argument("--config", type=Path, required=True, metavar="FILE")
+    made = command(gateway)
+    made.add_argument("--config", type=Path, required=True, metavar="FILE")
+    made.add_argument(
+        "--workers", type=_workers, default=0, metavar="N", help="processes that store blocks (mosquitto)"
+    )
     made = command(sim)
     made.add_argument("instrument", metavar="INSTRUMENT", help="lemi036, gsm90, rm3100 ...; a wrong name lists all")
     made.add_argument("--config", type=Path, metavar="FILE", help="the scenario; a quiet day by default")
@@ -249,6 +253,12 @@ def _instant(text: str) -> int:
 def _count(text: str) -> int:
     if not 1 <= int(text) <= 500:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 500")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not 0 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 64")
     return int(text)
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,10 +18,13 @@ from gateway.api import ApiServer, create_app, listening_socket
 from gateway.ingest import ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
+from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.settings import GatewaySettings, NotifySettings
 from gateway.stations import Stations
-from gateway.stores.sqlite import SqliteStore
+from gateway.stores import Store
+from gateway.stores.opening import open_store
+from gateway.workers import Workers
 from stream import codec
 from stream.errors import MagwatchError
 from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
@@ -33,8 +36,10 @@ WEB = Path(__file__).parent / "web"
 TICK_S = 1.0
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Runs until cancelled. Raises MagwatchError when it cannot start, with what to do about it."""
+async def serve(settings: GatewaySettings, workers: int = 0) -> None:
+    """With `workers` the blocks are stored by so many other processes, else by this one.
+
+    Runs until cancelled. Raises MagwatchError when it cannot start, with what to do about it."""
     listening = listening_socket(settings.listen.host, settings.listen.port)
     folder = settings.data_dir
     try:
@@ -43,7 +48,7 @@ async def serve(settings: GatewaySettings) -> None:
         raise MagwatchError(f"{folder}: cannot be written: {wrong}: set data_dir to a writable folder") from wrong
     hub = Hub()
     async with contextlib.AsyncExitStack() as stack:
-        store = await SqliteStore.open(folder / "samples.db", synchronous=settings.store.synchronous)
+        store = await open_store(settings)
         stack.push_async_callback(store.close)
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)
@@ -52,23 +57,31 @@ async def serve(settings: GatewaySettings) -> None:
         stations = await Stations.open(records, desk, hub, time.time_ns())
         app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
         await asyncio.to_thread(codec.warm_up)
-        # Three links: a backlog must not hold up live blocks, nor what the store holds up an alarm.
-        blocks = Link(settings.broker, f"{settings.client_id}-blocks", subscriptions=(ALL_BLOCKS,))
-        backlog = Link(settings.broker, f"{settings.client_id}-backlog", subscriptions=(ALL_BACKLOG,))
+        reception = Reception(stations, hub)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
         async with asyncio.TaskGroup() as group:
             for work in (
-                blocks.run(),
-                backlog.run(),
                 events.run(),
-                ingest_blocks(blocks, store, quarantine, stations, hub, live=True),
-                ingest_blocks(backlog, store, quarantine, stations, hub, live=False),
                 ingest_events(events, desk, quarantine, stations, hub),
+                *_storing(settings, workers, store, quarantine, reception),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
             ):
                 group.create_task(work)
+
+
+def _storing(
+    settings: GatewaySettings, workers: int, store: Store, quarantine: Quarantine, reception: Reception
+) -> Iterator[Coroutine[None, None, None]]:
+    """Blocks and backlog have links of their own: a backlog must not hold up what is live, nor the store an alarm."""
+    if workers:
+        yield Workers(settings, workers, reception).run()
+        return
+    for name, topic, live in (("blocks", ALL_BLOCKS, True), ("backlog", ALL_BACKLOG, False)):
+        link = Link(settings.broker, f"{settings.client_id}-{name}", subscriptions=(topic,))
+        yield link.run()
+        yield ingest_blocks(link, store, quarantine, reception, live=live)
 
 
 def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:

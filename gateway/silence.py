@@ -4,11 +4,10 @@ A sensor is judged by when its blocks arrive, against its own rate; how old thei
 returns why.
 """
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from gateway.arrivals import Seen
 from gateway.views import ChannelView, State
-from stream.block import Block
 from stream.events import Event, Kind, Severity, event_id
 from stream.instant import SECOND_NS
 from stream.messages import Position, Status
@@ -80,19 +79,15 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
     return record.model_copy(update=born), "it was born, or told that it lives"
 
 
-def with_block(record: SensorRecord, block: Block, now_ns: int) -> SensorRecord:
-    """The sensor after a block: heard now, its rate learned from the block's own times."""
-    times_ns = block.samples.times_ns
-    steps_ns = np.diff(times_ns)
-    step_ns = int(np.median(steps_ns)) if len(steps_ns) else 0
-    last_ns = int(times_ns.max())
+def with_seen(record: SensorRecord, seen: Seen, now_ns: int) -> SensorRecord:
+    """The sensor after some blocks: heard now, its rate learned from the newest block's own times."""
+    step_ns = seen.step_ns
     if step_ns <= 0 and record.last_ns is not None:
-        step_ns = (last_ns - record.last_ns) // len(times_ns)
-    learned: dict[str, float] = {"heard_ns": now_ns, "last_ns": max(last_ns, record.last_ns or last_ns)}
+        step_ns = (seen.last_ns - record.last_ns) // seen.samples
+    learned: dict[str, object] = {"heard_ns": now_ns, "last_ns": max(seen.last_ns, record.last_ns or seen.last_ns)}
     if step_ns > 0:
-        learned |= {"rate_hz": SECOND_NS / step_ns, "block_ns": step_ns * len(times_ns)}
-    channels = tuple(ChannelView.of(channel) for channel in block.samples.channels)
-    return record.model_copy(update=learned | {"channels": channels})
+        learned |= {"rate_hz": SECOND_NS / step_ns, "block_ns": step_ns * seen.rows}
+    return record.model_copy(update=learned | {"channels": seen.channels})
 
 
 def judged(record: SensorRecord, *, gone: bool, since_ns: int, now_ns: int) -> tuple[State, str]:

@@ -108,8 +108,8 @@ def magwatch() -> Callable[..., subprocess.CompletedProcess[str]]:
 def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., Gateway]]:
     made: list[Gateway] = []
 
-    def make(broker_url: str, settings: str = "") -> Gateway:
-        made.append(Gateway(tmp_path, broker_url, free_port(), settings))
+    def make(broker_url: str, settings: str = "", options: tuple[str, ...] = ()) -> Gateway:
+        made.append(Gateway(tmp_path, broker_url, free_port(), settings, options))
         return made[-1]
 
     yield make

@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import create_app
+from gateway.arrivals import seen_in
+from gateway.incoming import Received
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
 from gateway.records import open_records
@@ -23,6 +25,7 @@ from stream.codec import encode
 from stream.events import Event, Kind, Severity, event_id
 from stream.flags import Flag
 from stream.instant import iso
+from stream.kernels.span import span_of
 from stream.messages import Status
 
 S = 1_000_000_000
@@ -110,7 +113,8 @@ async def test_stations_are_listed_with_state_sensors_and_what_is_stored(
     status = {"state": "online", "boot": 1, "version": "9", "position": {"latitude": 50, "longitude": 17}}
     await gateway.stations.take("conrad", Status.model_validate(status), NOW)
     await gateway.store.append([(block(), encode(block()))])
-    gateway.stations.saw(block(), NOW)
+    one = block()
+    gateway.stations.saw(seen_in([Received(one, *span_of(one.samples.times_ns))])[0], NOW)
     other = Block("hon", "f", 1, 0, block().samples)
     await gateway.store.append([(other, encode(other))])
     told = (await client.get("/api/v1/stations")).json()
