@@ -101,7 +101,7 @@ def gateway(folder: Path, broker_port: int, workers: int, store: str = "") -> It
     with _process(command, log=folder / "gateway.log") as process:
         running = Gateway(process.pid, port)
         _until(running.ready, "the gateway")
-        links = 2 * max(workers, 1) + 1
+        links = 2 * max(workers, 1) + 2
         log = folder / "gateway.log"
         _until(lambda: log.read_text().count("connected to the broker") >= links, "the gateway's links")
         yield running

@@ -44,6 +44,12 @@ _SCHEMA = Schema(
                 WHERE waiting_since_ns IS NOT NULL""",
             "CREATE TABLE stations (station TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
         ),
+        (
+            # The pipelines of devices without an agent, as they were when `last_ns` was their newest sample.
+            """CREATE TABLE devices (
+                station TEXT NOT NULL, sensor TEXT NOT NULL, last_ns INTEGER NOT NULL, state BLOB NOT NULL,
+                PRIMARY KEY (station, sensor))""",
+        ),
     ),
 )
 

@@ -15,6 +15,7 @@ from gateway.alerts.notifiers import Notifier
 from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
+from gateway.devices import Devices
 from gateway.ingest import ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
@@ -27,7 +28,7 @@ from gateway.stores.opening import open_store
 from gateway.workers import Workers
 from stream import codec
 from stream.errors import MagwatchError
-from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
+from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_READINGS, ALL_STATUS
 from stream.transport.link import Link
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,13 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         await asyncio.to_thread(codec.warm_up)
         reception = Reception(stations, hub)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
+        readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
         async with asyncio.TaskGroup() as group:
             for work in (
                 events.run(),
                 ingest_events(events, desk, quarantine, stations, hub),
+                readings.run(),
+                Devices(readings, store, records, desk).run(quarantine, hub, reception),
                 *_storing(settings, workers, store, quarantine, reception),
                 desk.run(),
                 _tick(desk, stations),

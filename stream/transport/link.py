@@ -65,6 +65,8 @@ class Link:
         self._inbox = Inbox()
         self._client: Client | None = None
         self._connection = 0
+        self.window = IN_FLIGHT
+        """How many messages the broker sends before it waits for acknowledgements, as far as this end can tell."""
         self.connected = asyncio.Event()
         self.on_connected: Callable[[], None] | None = None
         """Called in the event loop each time the link has come up and its subscriptions are asked for."""
@@ -126,6 +128,7 @@ class Link:
         outcome: asyncio.Queue[str],
     ) -> Client:
         five = protocol == MQTTProtocolVersion.MQTTv5
+        self.window = RECEIVE_MAXIMUM if five else IN_FLIGHT
         client = Client(
             CallbackAPIVersion.VERSION2,
             self._client_id,

@@ -31,7 +31,7 @@ def test_two_workers_store_everything_once_though_one_is_lost_under_way(
     how: signal.Signals, mosquitto, make_gateway: Callable
 ) -> None:
     gateway = make_gateway(mosquitto.url, options=("--workers", "2"))
-    wait_for(lambda: gateway.log.read_text().count("connected to the broker") >= 5, 30, "both workers are connected")
+    wait_for(lambda: gateway.log.read_text().count("connected to the broker") >= 6, 30, "both workers are connected")
     load = Load(mosquitto.port)
     packets = blocks(stations=5, each=200, vectors=10)
     load.run(packets[:100], within_s=20)
@@ -53,7 +53,7 @@ def test_two_workers_store_everything_once_though_one_is_lost_under_way(
 
 def test_an_open_page_gets_the_samples_that_workers_store(mosquitto, make_gateway: Callable) -> None:
     gateway = make_gateway(mosquitto.url, options=("--workers", "1"))
-    wait_for(lambda: gateway.log.read_text().count("connected to the broker") >= 3, 30, "the worker is connected")
+    wait_for(lambda: gateway.log.read_text().count("connected to the broker") >= 4, 30, "the worker is connected")
     load = Load(mosquitto.port)
     with gateway.open("api/v1/live") as page:
         assert page.readline() == b"event: hello\n"
