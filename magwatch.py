@@ -99,6 +99,17 @@ def gateway(options: argparse.Namespace) -> int:
     return DONE
 
 
+def quarantine(options: argparse.Namespace) -> int:
+    """What the gateway refused: list it, show one, send it again, or drop it."""
+    from gateway.quarantine_command import listed, run
+    from gateway.settings import GatewaySettings
+
+    settings = load(options.config, GatewaySettings)
+    found = asyncio.run(run(settings, options.what, options.id, options.all))
+    print(json.dumps(found) if options.json else listed(found))
+    return DONE
+
+
 def sim(options: argparse.Namespace) -> int:
     """A simulated instrument on a pseudo-terminal or a TCP port."""
     from firmware_sim.device import serve
@@ -213,6 +224,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--workers", type=_workers, default=0, metavar="N", help="processes that store blocks (mosquitto)"
     )
+    made = command(quarantine)
+    made.add_argument("what", choices=("list", "show", "retry", "drop"))
+    made.add_argument("id", type=int, nargs="*", metavar="ID", help="entries, by the number that list gives")
+    made.add_argument("--all", action="store_true", help="every entry")
+    made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's")
+    made.add_argument("--json", action="store_true")
     made = command(sim)
     made.add_argument("instrument", metavar="INSTRUMENT", help="lemi036, gsm90, rm3100 ...; a wrong name lists all")
     made.add_argument("--config", type=Path, metavar="FILE", help="the scenario; a quiet day by default")

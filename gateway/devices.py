@@ -60,7 +60,7 @@ class Devices:
             if messages and not self._devices:
                 await asyncio.to_thread(pipeline.warm_up)
             self._unacknowledged += messages
-            good, bad = told_apart(messages, partial(reading_of, now_ns=time.time_ns()))
+            good, bad = told_apart(messages, lambda message: reading_of(message, time.time_ns()))
             events, ready = await self._watched(good)
             await until_done(partial(self._desk.take, events, time.time_ns()), "the alert desk", audience.failed)
             for event in events:

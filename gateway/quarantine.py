@@ -16,7 +16,8 @@ _ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, 
     VALUES (?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
     DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
 _TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
-_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1"
+_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1000"
+_EVICTED = "UPDATE quarantine_totals SET evicted_rows = evicted_rows + ?, evicted_bytes = evicted_bytes + ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,25 @@ class Quarantine:
             await connection.executemany(_ADD, rows)
             ((held, held_bytes, *_),) = await connection.execute_fetchall(_TOTALS)
             while held > self._max_rows or held_bytes > self._max_bytes:
-                ((oldest, size),) = await connection.execute_fetchall(_OLDEST)
-                await connection.execute("DELETE FROM quarantine WHERE id = ?", (oldest,))
-                await connection.execute(
-                    "UPDATE quarantine_totals SET evicted_rows = evicted_rows + 1, evicted_bytes = evicted_bytes + ?",
-                    (size,),
-                )
-                held, held_bytes = held - 1, held_bytes - size
+                gone: list[tuple[int]] = []
+                gone_bytes = 0
+                for oldest, size in await connection.execute_fetchall(_OLDEST):
+                    if held <= self._max_rows and held_bytes <= self._max_bytes:
+                        break
+                    gone.append((oldest,))
+                    gone_bytes += size
+                    held, held_bytes = held - 1, held_bytes - size
+                await connection.executemany("DELETE FROM quarantine WHERE id = ?", gone)
+                await connection.execute(_EVICTED, (len(gone), gone_bytes))
         return digests
+
+    async def drop(self, entries: Sequence[Quarantined]) -> int:
+        """Forget entries, but those that came again since they were looked at; returns how many that was."""
+        async with self._records.transaction() as connection:
+            cursor = await connection.executemany(
+                "DELETE FROM quarantine WHERE id = ? AND last_ns = ?", [(entry.id, entry.last_ns) for entry in entries]
+            )
+            return int(cursor.rowcount)
 
     async def entries(self, limit: int = 100, before: tuple[int, int] | None = None) -> list[Quarantined]:
         """Newest first; `before` is (last_ns, id) of the last one of the page before."""
