@@ -161,7 +161,7 @@ class Agent:
         calibrations = {sensor.name: sensor.calibration for sensor in self.settings.sensors}
         sensors = []
         for name, line in self._lines.items():
-            accepted, evicted = accounts.get(name, (0, 0))
+            accepted, evicted, refused = accounts.get(name, (0, 0, 0))
             channels = tuple(ChannelInfo(name=c.name, unit=c.unit, lsb=c.lsb) for c in line.channels)
             sensors.append(
                 SensorInfo(
@@ -170,6 +170,7 @@ class Agent:
                     rate_hz=line.rate_hz,
                     accepted=accepted,
                     evicted=evicted,
+                    refused=refused,
                     rejected=dict(self._health(name).rejected),
                     calibration=calibration.digest if (calibration := calibrations[name]) else "",
                 )

@@ -107,10 +107,12 @@ class Journal:
             return Recovered(accepted, released, snapshot, chunks, damaged)
         return Recovered(0, 0, None, chunks, damaged)
 
-    async def accounts(self) -> dict[str, tuple[int, int]]:
-        """Samples accepted and evicted by sensor, since the file was made."""
-        rows = await self._spool.rows("SELECT sensor, accepted, evicted FROM progress")
-        return {sensor: (accepted, evicted) for sensor, accepted, evicted in rows}
+    async def accounts(self) -> dict[str, tuple[int, int, int]]:
+        """Samples accepted, evicted and refused by the gateway, by sensor, since the file was made."""
+        rows = await self._spool.rows(
+            "SELECT sensor, accepted, evicted, coalesce(samples, 0) FROM progress LEFT JOIN refusals USING (sensor)"
+        )
+        return {sensor: (accepted, evicted, refused) for sensor, accepted, evicted, refused in rows}
 
 
 def _decoded(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[tuple[int, Samples], ...], int]:

@@ -46,6 +46,10 @@ CREATE TRIGGER IF NOT EXISTS entry_went AFTER DELETE ON entries BEGIN
 CREATE TABLE IF NOT EXISTS refused (
     digest TEXT PRIMARY KEY, reason TEXT NOT NULL, sensor TEXT NOT NULL, samples INTEGER NOT NULL, payload BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS refusals (sensor TEXT PRIMARY KEY, samples INTEGER NOT NULL);
+CREATE TRIGGER IF NOT EXISTS refusal_came AFTER INSERT ON refused BEGIN
+    INSERT INTO refusals VALUES (NEW.sensor, NEW.samples)
+    ON CONFLICT (sensor) DO UPDATE SET samples = samples + excluded.samples; END;
 """
 
 

@@ -53,6 +53,11 @@ class Hub:
             client.lose()
 
     @property
+    def clients(self) -> int:
+        """How many pages are open."""
+        return len(self._clients)
+
+    @property
     def watched(self) -> bool:
         """Whether a page is open."""
         return bool(self._clients)

@@ -111,12 +111,12 @@ async def _sent(quarantine: Quarantine, broker: BrokerSettings, entries: Sequenc
     cut = [entry.id for entry in entries if entry.bytes > WHOLE_BYTES]
     if cut:
         raise MagwatchError(f"quarantine: entry {cut[0]} was too large to be kept whole and cannot be sent again")
-    messages: "list[MessageDict | MessageTuple]" = [
+    messages: list[MessageDict | MessageTuple] = [
         (entry.topic, await _payload(quarantine, entry), 1, False) for entry in entries
     ]
     if not messages:
         return
-    auth: "AuthParameter | None" = None
+    auth: AuthParameter | None = None
     if broker.username:
         auth = {"username": broker.username, "password": broker.password() or ""}
     try:

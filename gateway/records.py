@@ -49,6 +49,12 @@ _SCHEMA = Schema(
             """CREATE TABLE devices (
                 station TEXT NOT NULL, sensor TEXT NOT NULL, last_ns INTEGER NOT NULL, state BLOB NOT NULL,
                 PRIMARY KEY (station, sensor))""",
+            # Samples that a database will not take, by topic: they were accepted, and are not stored.
+            "ALTER TABLE quarantine ADD COLUMN samples INTEGER NOT NULL DEFAULT 0",
+            "CREATE TABLE quarantined_samples (topic TEXT PRIMARY KEY, samples INTEGER NOT NULL) WITHOUT ROWID",
+            """CREATE TRIGGER quarantined_sample_came AFTER INSERT ON quarantine WHEN NEW.samples > 0 BEGIN
+                INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
+                ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
         ),
     ),
 )

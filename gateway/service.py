@@ -56,11 +56,16 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         quarantine = Quarantine(records)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
-        app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
-        await asyncio.to_thread(codec.warm_up)
         reception = Reception(stations, hub)
+        await asyncio.to_thread(codec.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
         readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
+        app = create_app(
+            *(store, desk, stations, hub, quarantine, WEB),
+            reception=reception,
+            connected=events.connected.is_set,
+            version=version("magwatch"),
+        )
         async with asyncio.TaskGroup() as group:
             for work in (
                 events.run(),

@@ -27,6 +27,12 @@ class SensorRecord(BaseModel):
     heard_ns: int | None = None
     last_ns: int | None = None
     block_ns: int = SECOND_NS
+    accepted: int | None = None
+    """Samples that its agent has taken on, since its outbox was made; None for a device without an agent."""
+    evicted: int = 0
+    """Of these, samples that the agent had to give up."""
+    refused: int = 0
+    """Of these, samples that this side has refused, as the agent counts them."""
     silence: Event | None = None
     """The event that told of its silence, until its end has been told too."""
 
@@ -45,6 +51,7 @@ class StationRecord(BaseModel):
     version: str = ""
     position: Position | None = None
     backlog_blocks: int = 0
+    backlog_bytes: int = 0
     sensors: dict[str, SensorRecord] = {}
 
 
@@ -55,17 +62,10 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
             return record, "a will of another boot than the last one born says nothing"
         # A last will is written before the connection and cannot know when it will be told; a goodbye says when it is.
         stopped = status.at is not None
-        gone = {"boot": status.boot, "gone_ns": now_ns, "stopped": stopped}
+        gone = {"boot": status.boot, "gone_ns": now_ns, "stopped": stopped, "sensors": _told(record, status)}
         return record.model_copy(update=gone), "it said goodbye" if stopped else "its will came"
     if record.boot is not None and status.boot != record.boot and (status.at or now_ns) < record.born_ns:
         return record, "a birth older than the last one says nothing"
-    sensors = dict(record.sensors)
-    for sensor in status.sensors:
-        known = sensors.get(sensor.name, SensorRecord())
-        channels = tuple(ChannelView(name=channel.name, unit=channel.unit) for channel in sensor.channels)
-        sensors[sensor.name] = known.model_copy(
-            update={"channels": channels or known.channels, "rate_hz": sensor.rate_hz or known.rate_hz}
-        )
     born = {
         "boot": status.boot,
         "born_ns": status.at or now_ns,
@@ -74,9 +74,28 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
         "version": status.version,
         "position": status.position or record.position,
         "backlog_blocks": status.backlog_blocks,
-        "sensors": sensors,
+        "backlog_bytes": status.backlog_bytes,
+        "sensors": _told(record, status),
     }
     return record.model_copy(update=born), "it was born, or told that it lives"
+
+
+def _told(record: StationRecord, status: Status) -> dict[str, SensorRecord]:
+    """The sensors as the station tells of them; a will tells of none."""
+    sensors = dict(record.sensors)
+    for sensor in status.sensors:
+        known = sensors.get(sensor.name, SensorRecord())
+        channels = tuple(ChannelView(name=channel.name, unit=channel.unit) for channel in sensor.channels)
+        sensors[sensor.name] = known.model_copy(
+            update={
+                "channels": channels or known.channels,
+                "rate_hz": sensor.rate_hz or known.rate_hz,
+                "accepted": sensor.accepted,
+                "evicted": sensor.evicted,
+                "refused": sensor.refused,
+            }
+        )
+    return sensors
 
 
 def with_seen(record: SensorRecord, seen: Seen, now_ns: int) -> SensorRecord:

@@ -93,6 +93,10 @@ class Stations:
         """Everybody, by name."""
         return [self._view(name, station, now_ns) for name, station in sorted(self._fleet.items())]
 
+    def records_by_name(self) -> dict[str, StationRecord]:
+        """What is known of everybody."""
+        return {name: station.record for name, station in sorted(self._fleet.items())}
+
     def _news(self, name: str, station: _Station, now_ns: int) -> list[Event]:
         """Silences of a station that begin or end now; its record is changed accordingly."""
         news = []
