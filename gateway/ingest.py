@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from gateway.alerts.desk import AlertDesk
 from gateway.live import Hub, samples_message
+from gateway.minutes_due import MinutesDue, Span
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
 from gateway.stores import RefusedPoint, Store, StoreError
@@ -46,7 +47,14 @@ class RejectedError(ValueError):
 
 
 async def ingest_blocks(
-    link: Link, store: Store, quarantine: Quarantine, stations: Stations, hub: Hub, *, live: bool
+    link: Link,
+    store: Store,
+    due: MinutesDue,
+    quarantine: Quarantine,
+    stations: Stations,
+    hub: Hub,
+    *,
+    live: bool,
 ) -> None:
     """Stores blocks until cancelled; those of a backlog (not `live`) are no news for the open pages."""
     while True:
@@ -54,6 +62,8 @@ async def ingest_blocks(
         good, bad = _sorted(messages, block_of)
         blocks = [(block, message.payload) for message, block in good]
         points = await until_done(partial(store.append, blocks), "the store")
+        spans = [_span(block) for block, _ in blocks]
+        await until_done(partial(due.mark, spans), "the list of minutes")
         await _kept_apart(points, [message for message, _ in good], quarantine)
         refused = await _quarantined(bad, quarantine)
         for station, commit in _commits([block for block, _ in blocks], [], refused).items():
@@ -115,6 +125,11 @@ def event_or_status_of(message: Message) -> Event | Status:
     if (event.station, event.sensor) != (topic.station, topic.sensor):
         raise RejectedError(f"an event of {event.station}/{event.sensor} came on the topic {message.topic}")
     return event
+
+
+def _span(block: Block) -> Span:
+    times_ns = block.samples.times_ns
+    return Span(block.station, block.sensor, int(times_ns.min()), int(times_ns.max()))
 
 
 def _topic(message: Message) -> SensorTopic | StationTopic:

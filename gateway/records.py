@@ -44,6 +44,12 @@ _SCHEMA = Schema(
                 WHERE waiting_since_ns IS NOT NULL""",
             "CREATE TABLE stations (station TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
         ),
+        (
+            # gateway/minutes_due.py; a number is never given twice.
+            """CREATE TABLE minutes_due (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, sensor TEXT NOT NULL,
+                from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL)""",
+        ),
     ),
 )
 

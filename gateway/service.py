@@ -17,6 +17,8 @@ from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.ingest import ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
+from gateway.minutes import keep_minutes_up
+from gateway.minutes_due import MinutesDue
 from gateway.quarantine import Quarantine
 from gateway.records import open_records
 from gateway.settings import GatewaySettings, NotifySettings
@@ -48,6 +50,7 @@ async def serve(settings: GatewaySettings) -> None:
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)
         quarantine = Quarantine(records)
+        due = MinutesDue(records)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
         app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
@@ -61,9 +64,10 @@ async def serve(settings: GatewaySettings) -> None:
                 blocks.run(),
                 backlog.run(),
                 events.run(),
-                ingest_blocks(blocks, store, quarantine, stations, hub, live=True),
-                ingest_blocks(backlog, store, quarantine, stations, hub, live=False),
+                ingest_blocks(blocks, store, due, quarantine, stations, hub, live=True),
+                ingest_blocks(backlog, store, due, quarantine, stations, hub, live=False),
                 ingest_events(events, desk, quarantine, stations, hub),
+                keep_minutes_up(store, records),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
