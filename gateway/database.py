@@ -27,7 +27,8 @@ Value = int | float | str | bytes | None
 _WAIT_S = 5.0
 _LOOK_AGAIN_S = 0.0005
 _CACHE_KIB = 32_768
-_GIVEN_BACK_AT_ONCE = 512
+_GIVEN_BACK_AT_ONCE = 128
+"""Pages; with fewer free ones it is not begun."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNAVAILABLE = {
     sqlite3.SQLITE_FULL,

@@ -21,6 +21,7 @@ from gateway.minutes import keep_minutes_up
 from gateway.minutes_due import MinutesDue
 from gateway.quarantine import Quarantine
 from gateway.records import open_records
+from gateway.retention import keep_house
 from gateway.settings import GatewaySettings, NotifySettings
 from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
@@ -68,6 +69,7 @@ async def serve(settings: GatewaySettings) -> None:
                 ingest_blocks(backlog, store, due, quarantine, stations, hub, live=False),
                 ingest_events(events, desk, quarantine, stations, hub),
                 keep_minutes_up(store, records),
+                keep_house(store, settings.store),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
