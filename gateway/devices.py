@@ -19,11 +19,9 @@ from gateway.commits import commits
 from gateway.database import Database
 from gateway.device import Device, Held
 from gateway.incoming import Received, told_apart
-from gateway.ingest import BATCH, BATCH_BYTES, Batch, publish, stored, tell, until_done
+from gateway.ingest import BATCH, BATCH_BYTES, Batch, Places, publish, stored, tell, until_done
 from gateway.live import Hub
-from gateway.quarantine import Quarantine
 from gateway.readings import LATEST_NS, reading_of
-from gateway.stores import Store
 from stream import pipeline
 from stream.block import Block
 from stream.codec import encode
@@ -46,14 +44,14 @@ _KEEP = """INSERT INTO devices (station, sensor, last_ns, state) VALUES (?, ?, ?
 class Devices:
     """All of them, and the messages that are not acknowledged yet."""
 
-    def __init__(self, link: Link, store: Store, records: Database, desk: AlertDesk) -> None:
-        self._link, self._store, self._records, self._desk = link, store, records, desk
+    def __init__(self, link: Link, places: Places, records: Database, desk: AlertDesk) -> None:
+        self._link, self._places, self._records, self._desk = link, places, records, desk
         self._devices: dict[tuple[str, str], Device] = {}
         self._unacknowledged: deque[Message] = deque()
         self._settled: set[tuple[int, int, int]] = set()
         self._saved_s = time.monotonic()
 
-    async def run(self, quarantine: Quarantine, hub: Hub, audience: Audience) -> None:
+    async def run(self, hub: Hub, audience: Audience) -> None:
         """receive > decode > validate > despike > detect > tell the desk > store > acknowledge; until cancelled."""
         while True:
             messages = await self._received()
@@ -71,7 +69,7 @@ class Devices:
             ]
             batch = Batch([message for message, _ in (*done, *bad)], done, bad)
             if batch.messages:
-                publish(self._link, commits((), (), await stored(batch, self._store, quarantine, audience)))
+                publish(self._link, commits((), (), await stored(batch, self._places, audience)))
                 self._acknowledge(batch.messages)
                 tell(audience, batch, live=True)
             if time.monotonic() > self._saved_s + SAVE_EVERY_S:
@@ -127,7 +125,7 @@ class Devices:
         device = Device.restored(block, rows[0][1], rows[0][0]) if rows else None
         if device is None:
             return Device.fresh(block)
-        read = partial(self._store.read, block.station, block.sensor, device.last_ns + 1, LATEST_NS, REPLAYED)
+        read = partial(self._places.store.read, block.station, block.sensor, device.last_ns + 1, LATEST_NS, REPLAYED)
         trace = await until_done(read, "the store")
         if len(trace) and not trace.thinned and trace.channels == block.samples.channels:
             await asyncio.to_thread(device.catch_up, trace)

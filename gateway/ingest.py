@@ -20,6 +20,7 @@ from gateway.arrivals import Arrival, Audience, seen_in, waits_of
 from gateway.commits import Refusals, commits
 from gateway.incoming import Received, RejectedError, block_of, event_or_status_of, told_apart, topic_of
 from gateway.live import Hub
+from gateway.minutes_due import MinutesDue, Span
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
 from gateway.stores import RefusedPoint, Store, StoreError
@@ -44,6 +45,15 @@ RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the samples of a batch go, and what is remembered of them before they are committed."""
+
+    store: Store
+    due: MinutesDue
+    quarantine: Quarantine
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Messages that are stored and committed together: those that hold a block, and those that do not, with why."""
 
@@ -56,11 +66,15 @@ class Batch:
         return cls(messages, *told_apart(messages, block_of))
 
     @property
+    def received(self) -> list[Received]:
+        return [received for _, received in self.good]
+
+    @property
     def blocks(self) -> list[Block]:
         return [received.block for _, received in self.good]
 
 
-async def ingest_blocks(link: Link, store: Store, quarantine: Quarantine, audience: Audience, *, live: bool) -> None:
+async def ingest_blocks(link: Link, places: Places, audience: Audience, *, live: bool) -> None:
     """Stores blocks until cancelled; those of a backlog (not `live`) are no news for the open pages."""
     room = asyncio.Semaphore(AT_ONCE)
     under_way: asyncio.Queue[tuple[Batch, asyncio.Task[Refusals]]] = asyncio.Queue()
@@ -81,16 +95,18 @@ async def ingest_blocks(link: Link, store: Store, quarantine: Quarantine, audien
             await room.acquire()
             messages = await link.receive(BATCH, BATCH_BYTES)
             batch = await asyncio.to_thread(Batch.of, messages)
-            under_way.put_nowait((batch, group.create_task(stored(batch, store, quarantine, audience))))
+            under_way.put_nowait((batch, group.create_task(stored(batch, places, audience))))
 
 
-async def stored(batch: Batch, store: Store, quarantine: Quarantine, audience: Audience) -> Refusals:
+async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
     """Returns when everything of the batch is in its place; what the stations are to be told of the refused."""
     blocks = [(received.block, message.payload) for message, received in batch.good]
     if blocks:
-        points = await until_done(partial(store.append, blocks), "the store", audience.failed)
-        await _kept_apart(points, [message for message, _ in batch.good], quarantine)
-    return await quarantined(batch.bad, quarantine)
+        points = await until_done(partial(places.store.append, blocks), "the store", audience.failed)
+        spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
+        await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
+        await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
+    return await quarantined(batch.bad, places.quarantine)
 
 
 def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
@@ -98,7 +114,7 @@ def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
     waits, waited_s = waits_of(batch.messages, time.monotonic())
     arrival = Arrival(
         live=live,
-        seen=seen_in(received for _, received in batch.good),
+        seen=seen_in(batch.received),
         messages=len(batch.messages),
         bytes=sum(len(message.payload) for message in batch.messages),
         refused=len(batch.bad),

@@ -45,6 +45,12 @@ _SCHEMA = Schema(
             "CREATE TABLE stations (station TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
         ),
         (
+            # gateway/minutes_due.py; a number is never given twice.
+            """CREATE TABLE minutes_due (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, sensor TEXT NOT NULL,
+                from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL)""",
+        ),
+        (
             # The pipelines of devices without an agent, as they were when `last_ns` was their newest sample.
             """CREATE TABLE devices (
                 station TEXT NOT NULL, sensor TEXT NOT NULL, last_ns INTEGER NOT NULL, state BLOB NOT NULL,

@@ -16,14 +16,16 @@ from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.devices import Devices
-from gateway.ingest import ingest_blocks, ingest_events, until_done
+from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
+from gateway.minutes import keep_minutes_up
+from gateway.minutes_due import MinutesDue
 from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
+from gateway.retention import keep_house
 from gateway.settings import GatewaySettings, NotifySettings
 from gateway.stations import Stations
-from gateway.stores import Store
 from gateway.stores.opening import open_store
 from gateway.workers import Workers
 from stream import codec
@@ -54,6 +56,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)
         quarantine = Quarantine(records)
+        places = Places(store, MinutesDue(records), quarantine)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
         reception = Reception(stations, hub)
@@ -71,8 +74,10 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
                 events.run(),
                 ingest_events(events, desk, quarantine, stations, hub),
                 readings.run(),
-                Devices(readings, store, records, desk).run(quarantine, hub, reception),
-                *_storing(settings, workers, store, quarantine, reception),
+                Devices(readings, places, records, desk).run(hub, reception),
+                *_storing(settings, workers, places, reception),
+                keep_minutes_up(store, records),
+                keep_house(store, settings.store),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
@@ -81,7 +86,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
 
 
 def _storing(
-    settings: GatewaySettings, workers: int, store: Store, quarantine: Quarantine, reception: Reception
+    settings: GatewaySettings, workers: int, places: Places, reception: Reception
 ) -> Iterator[Coroutine[None, None, None]]:
     """Blocks and backlog have links of their own: a backlog must not hold up what is live, nor the store an alarm."""
     if workers:
@@ -90,7 +95,7 @@ def _storing(
     for name, topic, live in (("blocks", ALL_BLOCKS, True), ("backlog", ALL_BACKLOG, False)):
         link = Link(settings.broker, f"{settings.client_id}-{name}", subscriptions=(topic,))
         yield link.run()
-        yield ingest_blocks(link, store, quarantine, reception, live=live)
+        yield ingest_blocks(link, places, reception, live=live)
 
 
 def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:

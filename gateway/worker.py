@@ -8,8 +8,9 @@ import sys
 
 from gateway.arrivals import Arrival
 from gateway.channel import Channel, Kind
-from gateway.ingest import ingest_blocks
+from gateway.ingest import Places, ingest_blocks
 from gateway.live import encoded, samples_message
+from gateway.minutes_due import MinutesDue
 from gateway.quarantine import Quarantine
 from gateway.records import open_records
 from gateway.settings import GatewaySettings
@@ -70,13 +71,13 @@ async def work(number: int, end: socket.socket) -> None:
             Link(settings.broker, name, subscriptions=topics, stateless=True)
             for name, topics in zip(names, asked, strict=True)
         )
-        quarantine = Quarantine(records)
+        places = Places(store, MinutesDue(records), Quarantine(records))
         async with asyncio.TaskGroup() as group:
             working = [
                 group.create_task(live.run()),
                 group.create_task(backlog.run()),
-                group.create_task(ingest_blocks(live, store, quarantine, remote, live=True)),
-                group.create_task(ingest_blocks(backlog, store, quarantine, remote, live=False)),
+                group.create_task(ingest_blocks(live, places, remote, live=True)),
+                group.create_task(ingest_blocks(backlog, places, remote, live=False)),
             ]
             while (frame := await channel.receive()) is not None:
                 if frame[0] is Kind.WATCHED:

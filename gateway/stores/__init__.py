@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.block import Block, Channel
+from stream.block import Block, Channel, Samples
 from stream.errors import MagwatchError
 
 
@@ -98,6 +98,15 @@ class Store(Protocol):
 
     async def forget(self, before_ns: int) -> int:
         """Drop the blocks that ended before `before_ns`; returns how many samples that were."""
+
+    async def keep_minutes(self, station: str, sensor: str, minutes: Samples) -> None:
+        """Keep 1-minute means, in order of time, beside the samples; the same minute again replaces what was there."""
+
+    async def read_minutes(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
+        """The minutes with t0_ns <= time < t1_ns, as `read` gives samples."""
+
+    async def forget_minutes(self, before_ns: int) -> int:
+        """Drop the minutes before `before_ns`; returns how many."""
 
     async def size(self) -> int:
         """Bytes on disk."""
