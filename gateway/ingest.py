@@ -19,7 +19,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.live import Hub, samples_message
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
-from gateway.stores import RefusedPoint, Store, StoreError
+from gateway.stores import RefusedPoint, Store, StoreError, StoreHeldError
 from stream.block import Block
 from stream.codec import decode
 from stream.errors import DecodeError
@@ -39,6 +39,7 @@ FUTURE_LIMIT_NS = 86_400 * SECOND_NS
 """A sample from more than a day ahead has an impossible time."""
 LARGEST_EVENT_BYTES = 64_000
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HELD_RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class RejectedError(ValueError):
@@ -141,18 +142,28 @@ def _sorted(
 
 
 async def until_done(work: Callable[[], Awaitable[Result]], what: str) -> Result:
-    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge."""
-    tries = 0
+    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge.
+
+    What only a person can mend is told once and tried less and less often.
+    """
+    tries, told = 0, ""
     while True:
         try:
-            return await work()
+            result = await work()
         except StoreError as wrong:
             if not wrong.retryable:
                 raise
-            pause_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
-            log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
+            pauses_s = HELD_RETRY_S if isinstance(wrong, StoreHeldError) else RETRY_S
+            pause_s = max(pauses_s[min(tries, len(pauses_s) - 1)], wrong.retry_after_s or 0.0)
+            if str(wrong) != told:
+                told = str(wrong)
+                log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
             await asyncio.sleep(pause_s)
             tries += 1
+        else:
+            if told:
+                log.warning("%s: works again, at the try number %d", what, tries + 1)
+            return result
 
 
 async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:

@@ -152,7 +152,7 @@ http {{
 """
 
 
-ALLOWED = "magwatch:secret"
+ALLOWED = "magwatch:gauss-1832"
 """User and password of whom the front lets in."""
 
 

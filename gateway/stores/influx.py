@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.settings import InfluxSettings
-from gateway.stores import RefusedPoint, StoredSensor, StoreError, Trace
+from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
 from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, pieces_since, requests
 from gateway.stores.influx_ql import (
@@ -33,6 +33,7 @@ from gateway.stores.influx_reading import Layout, extents, layouts, read
 from gateway.stores.influx_setup import prepare
 from gateway.stores.influx_writing import Writing
 from stream.block import MISSING, Block, Samples
+from stream.errors import MagwatchError
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class InfluxStore:
 
     def __init__(self, settings: InfluxSettings) -> None:
         """Raises MagwatchError when a secret is promised and not there."""
+        self._settings = settings
         self._server = InfluxServer(settings)
         self._keep_days = {SAMPLES: settings.keep_days, MINUTE_MEANS: settings.keep_minutes_days}
         self._connections = asyncio.Semaphore(CONNECTIONS)
@@ -142,6 +144,12 @@ class InfluxStore:
             raise
 
     def _prepare(self) -> None:
+        """A new password is read, too."""
+        self._server.close()
+        try:
+            self._server = InfluxServer(self._settings)
+        except MagwatchError as wrong:
+            raise StoreHeldError(str(wrong)) from wrong
         version = self._server.version()
         prepare(self._server, version)
         self._server.open_writers(version)

@@ -115,7 +115,6 @@ class InfluxServer:
         self.settings = settings
         self._pool = _pool(settings, CONNECTIONS)
         self._writers: queue.SimpleQueue[LineWriter] = queue.SimpleQueue()
-        self._opened = False
         self._headers = headers(settings)
 
     def version(self) -> tuple[int, int]:
@@ -128,15 +127,12 @@ class InfluxServer:
         return (int(told[0]), int(told[1])) if len(told) > 1 and (told[0] + told[1]).isdigit() else (2, 0)
 
     def open_writers(self, version: tuple[int, int]) -> None:
-        """Once: the connections for writing, in the server's way or in the settings'."""
-        if self._opened:
-            return
+        """The connections for writing, in the server's way or in the settings'."""
         new = self.settings.api == "v2" or (self.settings.api == "auto" and version >= (1, 8))
         for _ in range(CONNECTIONS):
             self._writers.put(
                 NewLineWriter(self.settings) if new else OldLineWriter(self.settings, _pool(self.settings, 1))
             )
-        self._opened = True
 
     def write(self, policy: str, lines: bytes) -> Answer:
         """Send lines on a free connection. Raises StoreUnavailableError when there is no answer."""

@@ -48,11 +48,15 @@ def _prepare_policies(server: InfluxServer) -> None:
 
 def _policies(server: InfluxServer) -> dict[str, timedelta] | None:
     """How long each retention policy keeps, 0 for ever; None when there is no such database."""
+    database = identifier(server.settings.database)
     try:
-        (series,) = server.ask(f"SHOW RETENTION POLICIES ON {identifier(server.settings.database)}")
+        (series,) = server.ask(f"SHOW RETENTION POLICIES ON {database}")
     except StoreHeldError as wrong:
         if "database not found" in str(wrong):
             return None
+        if "HTTP 403" in str(wrong) and server.settings.username:
+            grant = f"GRANT ALL ON {database} TO {identifier(server.settings.username)}"
+            raise StoreHeldError(f"{wrong}: let an administrator make the database and run: {grant}") from wrong
         raise
     return {str(row[0]): _duration(str(row[1])) for one in series for row in _named(one, "name", "duration")}
 
