@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import urllib3
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.ingest import until_done
 from gateway.settings import InfluxSettings
@@ -25,7 +27,9 @@ from gateway.stores.influx_http import InfluxServer
 from gateway.stores.influx_lines import lines_of, pieces_since
 from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode
-from tests.conftest import ALLOWED, Influxd, InfluxFront, listening, program, wait_for
+from stream.messages import Commit
+from tests.conftest import ALLOWED, Influxd, InfluxFront, Mosquitto, listening, program, wait_for
+from tests.fleet import Gateway
 
 SECOND_NS = 10**9
 DAY_NS = 86_400 * SECOND_NS
@@ -76,13 +80,24 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def lone(tmp_path: Path) -> Iterator[Influxd]:
+    """A database to kill."""
+    server = Influxd(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Influxd]:
     """A database that lets in its administrator alone, until the tests make users."""
     server = Influxd(tmp_path, auth=True)
-    server.start()
-    ask(server.url, "CREATE USER admin WITH PASSWORD 'admin' WITH ALL PRIVILEGES")
-    yield server
-    server.kill()
+    try:
+        server.start()
+        ask(server.url, "CREATE USER admin WITH PASSWORD 'admin' WITH ALL PRIVILEGES")
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
@@ -215,12 +230,12 @@ async def test_a_server_that_takes_less_at_once_gets_less(tmp_path: Path, influx
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-async def test_a_database_killed_in_mid_append_has_everything_once_after(api: str, tmp_path: Path, name: str) -> None:
-    server = Influxd(tmp_path)
-    server.start()
-    front = InfluxFront(tmp_path, server.url)
+async def test_a_database_killed_in_mid_append_has_everything_once_after(
+    api: str, lone: Influxd, tmp_path: Path, name: str
+) -> None:
+    front = InfluxFront(tmp_path, lone.url)
     front.start()
-    store = InfluxStore(settings_of(front.url if api == "v2" else server.url, name, api=api))
+    store = InfluxStore(settings_of(front.url if api == "v2" else lone.url, name, api=api))
     batches = [[block(k) for k in range(first, first + 20)] for first in range(0, 160, 20)]
     done = 0
 
@@ -234,9 +249,9 @@ async def test_a_database_killed_in_mid_append_has_everything_once_after(api: st
     for limit in (2, 6):
         while done < limit:  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.002)
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(lone.kill)
         await asyncio.sleep(0.3)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(lone.start)
     await appending
     assert await samples_in(store) == 160_000
     trace = await store.read("conrad", "fge", *ALL, 10**6)
@@ -244,7 +259,6 @@ async def test_a_database_killed_in_mid_append_has_everything_once_after(api: st
     assert np.array_equal(XYZ[0].counts(trace.values[:, 0]), whole)
     await store.close()
     front.stop()
-    server.kill()
 
 
 class StandIn(ThreadingHTTPServer):
@@ -415,3 +429,38 @@ def test_another_database_understands_the_lines(victoria: str) -> None:
     assert found["magnetic_x"]["timestamps"] == (made.samples.times_ns // 10**6).tolist()
     assert found["magnetic_x"]["values"] == XYZ[0].physical(made.samples.counts[:, 0]).tolist()
     assert len(found["magnetic_y"]["values"]) == 5999
+
+
+def test_a_gateway_commits_nothing_while_its_database_is_down_and_everything_after(
+    lone: Influxd, mosquitto: Mosquitto, make_gateway: Callable[..., Gateway]
+) -> None:
+    gateway = make_gateway(mosquitto.url, f'[store]\ntype = "influx"\nurl = "{lone.url}"\ndatabase = "field"')
+    committed: set[int] = set()
+
+    def take(client: Client, _: object, message: MQTTMessage) -> None:
+        for blocks in Commit.model_validate_json(message.payload).blocks:
+            committed.update(seq for first, last in blocks.ranges for seq in range(first, last + 1))
+
+    station = Client(CallbackAPIVersion.VERSION2)
+    station.on_message = take
+    station.connect("127.0.0.1", mosquitto.port)
+    station.subscribe("mag/1/conrad/commit", 1)
+    station.loop_start()
+
+    def send(*seqs: int) -> None:
+        for seq in seqs:
+            station.publish("mag/1/conrad/fge/block", block(seq, 100)[1], 1)
+
+    send(*range(20))
+    wait_for(lambda: len(committed) == 20, 20, "20 blocks are committed")
+    lone.kill()
+    send(*range(10, 60))
+    time.sleep(1.0)
+    assert len(committed) == 20
+    lone.start()
+    wait_for(lambda: len(committed) == 60, 20, "all blocks are committed")
+    station.disconnect()
+    station.loop_stop()
+
+    (sensor,) = gateway.get("api/v1/stations")["stations"][0]["sensors"]
+    assert sensor["samples"] == 6000
