@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gateway.settings import InfluxSettings
 from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
-from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, pieces_since, requests
+from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, requests, runs_of
 from gateway.stores.influx_ql import (
     CHANNELS,
     EARLIEST_NS,
@@ -159,10 +159,10 @@ class InfluxStore:
         await self._tell_channels(place, named)
         days = self._keep_days[place]
         oldest_ns = time.time_ns() - days * DAY_NS if days else EARLIEST_NS
-        pieces = pieces_since(named, oldest_ns)
-        if old := sum(len(samples) for _, _, samples in named) - sum(piece.stop - piece.start for piece in pieces):
+        runs = await asyncio.to_thread(runs_of, place.measurement, named, oldest_ns)
+        if old := sum(len(samples) for _, _, samples in named) - sum(map(len, runs)):
             log.warning("%d samples are older than the %s days that %s keeps: not stored", old, days, place)
-        pending = deque(requests(place.measurement, named, pieces, self._most_lines))
+        pending = deque(requests(runs, self._most_lines))
         refused: list[RefusedPoint] = []
 
         async def connection() -> None:
@@ -171,7 +171,7 @@ class InfluxStore:
                     if not pending:
                         return
                     try:
-                        refused.extend(await asyncio.to_thread(self._write, place, named, pending.popleft()))
+                        refused.extend(await asyncio.to_thread(self._write, place, pending.popleft()))
                     except StoreError:
                         pending.clear()
                         raise
@@ -179,8 +179,8 @@ class InfluxStore:
         await all_of(*(connection() for _ in range(min(CONNECTIONS, len(pending)))))
         return sorted(refused, key=lambda point: (point.block, point.row))
 
-    def _write(self, place: Place, named: Sequence[Named], pieces: Sequence[Piece]) -> list[RefusedPoint]:
-        lines = lines_of(place.measurement, named, pieces)
+    def _write(self, place: Place, pieces: Sequence[Piece]) -> list[RefusedPoint]:
+        lines = lines_of(pieces)
         writing = Writing(lambda part: self._server.write(place.policy, part))
         refused = writing.store(lines)
         self._most_lines = min(self._most_lines, writing.most_lines or _MOST_LINES)

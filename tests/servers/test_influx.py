@@ -24,7 +24,7 @@ from gateway.settings import InfluxSettings
 from gateway.stores import StoreBusyError, StoreHeldError, StoreUnavailableError
 from gateway.stores.influx import InfluxStore
 from gateway.stores.influx_http import InfluxServer
-from gateway.stores.influx_lines import lines_of, pieces_since
+from gateway.stores.influx_lines import lines_of, requests, runs_of
 from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode
 from stream.messages import Commit
@@ -419,7 +419,8 @@ def test_another_database_understands_the_lines(victoria: str) -> None:
     made, _ = block(0, 6000)
     made.samples.counts[17, 1] = MISSING
     named = [(made.station, made.sensor, made.samples)]
-    lines = lines_of("magnetic", named, pieces_since(named, 0))
+    (pieces,) = requests(runs_of("magnetic", named, 0), 10_000)
+    lines = lines_of(pieces)
     assert server.write("full", lines.data).status == 204
     server.close()
     urllib3.request("GET", f"{victoria}/internal/force_flush")
