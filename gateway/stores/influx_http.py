@@ -18,6 +18,7 @@ from influxdb_client.rest import ApiException
 
 from gateway.settings import InfluxSettings
 from gateway.stores import StoreBusyError, StoreError, StoreHeldError, StoreUnavailableError
+from gateway.stores.influx_packed import PACKED, Rows, rows_in
 
 CONNECTIONS = 2
 """More do not make InfluxDB faster on two cores."""
@@ -145,7 +146,7 @@ class InfluxServer:
 
     def ask(self, *statements: str) -> list[list[Series]]:
         """The series of each statement. Raises StoreError, also where one statement alone has failed."""
-        response = self._query(statements, "application/json")
+        response = self._query(statements, "application/json").data
         try:
             results = json.loads(response)["results"]
         except (ValueError, KeyError) as wrong:
@@ -160,11 +161,12 @@ class InfluxServer:
             for result in results
         ]
 
-    def rows(self, statement: str) -> bytes:
-        """The answer as CSV. What went wrong inside the server is not told in this format: count the rows."""
-        return self._query([statement], "text/csv")
+    def rows(self, statement: str, columns: int) -> Rows:
+        """The rows of a question whose answer is one series of so many columns of numbers. Raises StoreError."""
+        response = self._query([statement], PACKED)
+        return rows_in(response.data, response.headers.get("Content-Type", ""), columns)
 
-    def _query(self, statements: Sequence[str], form: str) -> bytes:
+    def _query(self, statements: Sequence[str], form: str) -> urllib3.BaseHTTPResponse:
         fields = {"db": self.settings.database, "epoch": "ns", "q": "; ".join(statements)}
         with _answers(self.settings.url):
             response = self._pool.request(
@@ -176,7 +178,7 @@ class InfluxServer:
         if response.status != 200:
             answer = _answer(response.status, response.data, response.headers.get("Retry-After"))
             raise problem(answer, f"/query: {statements[0]}")
-        return response.data
+        return response
 
     def close(self) -> None:
         """Let go of all connections; twice is once."""

@@ -16,12 +16,9 @@ from gateway.stores.influx_http import CONNECTIONS, Cell, InfluxServer, in_threa
 from gateway.stores.influx_lines import field_of
 from gateway.stores.influx_ql import CHANNELS, Place, identifier, of_sensor, select, text, within
 from stream.block import Channel
-from stream.kernels.csv_rows import read_rows
 
 _PAGE_ROWS = 100_000
 _WINDOW_ROWS = 50_000
-_NAME_AND_TAGS = 2
-"""The columns of a CSV answer before its time."""
 
 Layout = tuple[Channel, ...]
 Name = tuple[str, str]
@@ -96,7 +93,9 @@ async def read(
             rows += len(page)
             thinning.add(page)
     if rows < extent.samples:
-        raise StoreBusyError(f"InfluxDB told {rows} of {extent.samples} samples of {station}/{sensor}: its log has why")
+        raise StoreBusyError(
+            f"InfluxDB told {rows} of {extent.samples} samples of {station}/{sensor}: its max-row-limit has to be 0"
+        )
     return reader.with_values(await asyncio.to_thread(thinning.picture))
 
 
@@ -132,14 +131,9 @@ class _Reader:
             t0_ns = int(page.times_ns[-1]) + 1
 
     def _page(self, t0_ns: int, t1_ns: int) -> Trace:
-        answer = self._server.rows(self._ask(within(t0_ns, t1_ns)))
-        head = answer.find(b"\n") + 1
-        lines = np.frombuffer(answer, np.uint8, offset=head)
-        times_ns = np.empty(min(answer.count(b"\n", head), _PAGE_ROWS), np.int64)
-        values = np.empty((len(times_ns), len(self._channels) + 1))
-        rows = read_rows(lines, _NAME_AND_TAGS, times_ns, values)
-        flags = np.nan_to_num(values[:rows, -1]).astype(np.uint16)
-        return Trace(self._channels, times_ns[:rows], values[:rows, :-1], flags)
+        rows = self._server.rows(self._ask(within(t0_ns, t1_ns)), len(self._channels) + 1)
+        flags = np.nan_to_num(rows.values[:, -1]).astype(np.uint16)
+        return Trace(self._channels, rows.times_ns, rows.values[:, :-1], flags)
 
     def with_values(self, trace: Trace) -> Trace:
         """Without the channels of former layouts that have no value here."""

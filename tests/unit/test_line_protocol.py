@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gateway.stores.influx_lines import LINES, MOST_BYTES, Lines, Named, field_of, lines_of, requests, runs_of
 from stream.block import MAX_COUNT, MISSING, Channel, Samples
-from stream.kernels.csv_rows import read_rows
 from stream.kernels.line_protocol import write_lines
 from tests import naive_line_protocol as naive
 
@@ -86,41 +85,6 @@ def test_every_count_comes_back_from_the_digits_of_its_value(lsb: float) -> None
     assert len({len(share) for share in shares}) == 1, "fixed decimals"
     if lsb in (0.01, 0.25, 1 / 128, 10.0):
         assert Decimal(written[-1].split("x=")[1].split(",")[0]) == Decimal(lsb if lsb != 0.01 else "0.01") * counts[-1]
-
-
-@settings(deadline=None, max_examples=100)
-@given(
-    times_ns=st.lists(st.integers(-(2**63) + 1, 2**63 - 1), min_size=1, max_size=4),
-    values=st.lists(
-        st.one_of(
-            st.none(),
-            st.integers(-(10**15), 10**15).map(lambda count: count / 100),
-            st.integers(-(2**53), 2**53).map(float),
-            st.sampled_from([1.5e-7, 2.25e20, -1e22]),
-        ),
-        min_size=4,
-        max_size=8,
-    ),
-)
-def test_rows_of_csv_are_read_as_the_twin_reads_them(times_ns: list[int], values: list[float | None]) -> None:
-    columns = len(values) // len(times_ns)
-    table = [values[k * columns : (k + 1) * columns] for k in range(len(times_ns))]
-    text = "".join(
-        f"magnetic,,{time_ns},{','.join('' if value is None else repr(value).removesuffix('.0') for value in row)}\n"
-        for time_ns, row in zip(times_ns, table, strict=True)
-    )
-    text += "\nname,tags,time,other\n"
-    ref_times_ns, ref = naive.rows(text, 2, columns)
-    times, comp = np.empty(len(times_ns) + 2, np.int64), np.empty((len(times_ns) + 2, columns))
-    assert read_rows(np.frombuffer(text.encode(), np.uint8), 2, times, comp) == len(times_ns)
-    assert np.array_equal(times[: len(times_ns)], ref_times_ns)
-    assert np.array_equal(comp[: len(times_ns)], ref, equal_nan=True)
-
-
-def test_rows_end_where_the_room_ends() -> None:
-    times_ns, values = np.empty(1, np.int64), np.empty((1, 1))
-    assert read_rows(np.frombuffer(b"m,,5,1\nm,,6,2", np.uint8), 2, times_ns, values) == 1
-    assert (times_ns[0], values[0, 0]) == (5, 1.0)
 
 
 @pytest.mark.parametrize(
