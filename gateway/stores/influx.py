@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gateway.settings import InfluxSettings
 from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
+from gateway.stores.influx_counting import Counting
 from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
 from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, requests, runs_of
 from gateway.stores.influx_ql import (
@@ -57,6 +58,7 @@ class InfluxStore:
         self._preparing = asyncio.Lock()
         self._ready = False
         self._most_lines = _MOST_LINES
+        self._counting = Counting()
         self._told: dict[tuple[str, str, str], tuple[Layout, int]] = {}
 
     async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
@@ -70,9 +72,9 @@ class InfluxStore:
             return await read(self._server, SAMPLES, station, sensor, t0_ns, t1_ns, max_points)
 
     async def sensors(self) -> list[StoredSensor]:
-        """Counted by the database, which knows nothing of blocks."""
+        """Counted by the database, which knows nothing of blocks; counts that take long may be some minutes old."""
         async with self._at_work():
-            found = await asyncio.to_thread(extents, self._server, SAMPLES)
+            found = await asyncio.to_thread(self._counting.extents, self._server)
             known = await asyncio.to_thread(layouts, self._server, SAMPLES)
         return [
             StoredSensor(
@@ -154,6 +156,7 @@ class InfluxStore:
         prepare(self._server, version)
         self._server.open_writers(version)
         self._told = {}
+        self._counting.again()
 
     async def _keep(self, place: Place, named: Sequence[Named]) -> list[RefusedPoint]:
         await self._tell_channels(place, named)
@@ -222,4 +225,5 @@ class InfluxStore:
             found = await asyncio.to_thread(extents, self._server, place, old)
             if found:
                 await asyncio.to_thread(self._server.ask, delete(place, old))
+                self._counting.again()
         return sum(extent.samples for extent in found.values())

@@ -144,9 +144,9 @@ class InfluxServer:
         finally:
             self._writers.put(writer)
 
-    def ask(self, *statements: str) -> list[list[Series]]:
+    def ask(self, *statements: str, timeout_s: float = TIMEOUT_S) -> list[list[Series]]:
         """The series of each statement. Raises StoreError, also where one statement alone has failed."""
-        response = self._query(statements, "application/json").data
+        response = self._query(statements, "application/json", timeout_s).data
         try:
             results = json.loads(response)["results"]
         except (ValueError, KeyError) as wrong:
@@ -163,10 +163,10 @@ class InfluxServer:
 
     def rows(self, statement: str, columns: int) -> Rows:
         """The rows of a question whose answer is one series of so many columns of numbers. Raises StoreError."""
-        response = self._query([statement], PACKED)
+        response = self._query([statement], PACKED, TIMEOUT_S)
         return rows_in(response.data, response.headers.get("Content-Type", ""), columns)
 
-    def _query(self, statements: Sequence[str], form: str) -> urllib3.BaseHTTPResponse:
+    def _query(self, statements: Sequence[str], form: str, timeout_s: float) -> urllib3.BaseHTTPResponse:
         fields = {"db": self.settings.database, "epoch": "ns", "q": "; ".join(statements)}
         with _answers(self.settings.url):
             response = self._pool.request(
@@ -174,6 +174,7 @@ class InfluxServer:
                 f"{self.settings.url}/query",
                 body=urlencode(fields),
                 headers=self._headers | {"Accept": form, "Content-Type": "application/x-www-form-urlencoded"},
+                timeout=timeout_s,
             )
         if response.status != 200:
             answer = _answer(response.status, response.data, response.headers.get("Retry-After"))

@@ -38,10 +38,12 @@ XYZ = tuple(Channel(name, "nT", 0.01) for name in "xyz")
 ALL = (-(2**62), 2**62)
 
 
-def block(seq: int, n: int = 1000, channels: tuple[Channel, ...] = XYZ, t0_ns: int = T0_NS) -> tuple[Block, bytes]:
+def block(
+    seq: int, n: int = 1000, channels: tuple[Channel, ...] = XYZ, t0_ns: int = T0_NS, sensor: str = "fge"
+) -> tuple[Block, bytes]:
     times_ns = t0_ns + (seq * n + np.arange(n, dtype=np.int64)) * SECOND_NS
     steps = np.random.default_rng(seq).integers(-30, 30, (n, len(channels)))
-    made = Block("conrad", "fge", 7, seq, Samples.raw(channels, times_ns, np.cumsum(steps, axis=0).astype(np.int32)))
+    made = Block("conrad", sensor, 7, seq, Samples.raw(channels, times_ns, np.cumsum(steps, axis=0).astype(np.int32)))
     return made, encode(made)
 
 
@@ -397,6 +399,39 @@ async def test_a_gateway_starts_without_its_database(tmp_path: Path, name: str, 
         await store.append([block(0)])
     with pytest.raises(StoreUnavailableError):
         await store.sensors()
+    await store.close()
+
+
+async def test_where_counting_takes_long_it_is_not_done_at_every_glance(
+    influxd: Influxd, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.stores.influx_counting.QUICK_S", 0.0)
+    monkeypatch.setattr("gateway.stores.influx_counting.REST", 1e9)
+    store = InfluxStore(settings_of(influxd.url, name))
+    await store.append([block(0)])
+    assert await samples_in(store) == 1000
+    await store.append([block(1), block(0, sensor="lemi")])
+    old, new = await store.sensors()
+    assert (old.samples, old.last_ns) == (1000, T0_NS + 1999 * SECOND_NS), "an old count, but the newest sample"
+    assert (new.sensor, new.samples) == ("lemi", 1000), "who has come since is counted"
+    assert await store.forget(T0_NS + 500 * SECOND_NS) == 1000
+    assert [sensor.samples for sensor in await store.sensors()] == [1500, 500], "counted anew"
+    await store.close()
+
+
+@pytest.mark.parametrize("together", [100_000, 7])
+async def test_a_long_span_of_uneven_density_is_read_page_by_page(
+    together: int, influxd: Influxd, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.stores.influx_reading._PAGE_ROWS", together)
+    monkeypatch.setattr("gateway.stores.influx_reading._WINDOW_ROWS", 5)
+    store = InfluxStore(settings_of(influxd.url, name))
+    made, payload = block(0, 120)
+    made.samples.times_ns[100:] += DAY_NS
+    await store.append([(made, payload)])
+    trace = await store.read("conrad", "fge", *ALL, 1000)
+    assert trace.times_ns.tolist() == made.samples.times_ns.tolist()
+    assert XYZ[2].counts(trace.values[:, 2]).tolist() == made.samples.counts[:, 2].tolist()
     await store.close()
 
 
