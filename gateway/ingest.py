@@ -23,7 +23,7 @@ from gateway.live import Hub
 from gateway.minutes_due import MinutesDue, Span
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
-from gateway.stores import RefusedPoint, Store, StoreError
+from gateway.stores import RefusedPoint, Store, StoreError, StoreHeldError
 from stream.block import Block
 from stream.events import Event
 from stream.messages import Commit, Refused, Status
@@ -42,6 +42,7 @@ AT_ONCE = 2
 SHOWN_AT_ONCE = 200
 """Blocks of a batch that are made ready for the open pages: what a page's own queue takes."""
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HELD_RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +156,30 @@ def publish(link: Link, told: dict[str, Commit]) -> None:
 async def until_done(
     work: Callable[[], Awaitable[Result]], what: str, failed: Callable[[str], None] | None = None
 ) -> Result:
-    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge."""
-    tries = 0
+    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge.
+
+    What only a person can mend is told once and tried less and less often. `failed` is told of each failure.
+    """
+    tries, told = 0, ""
     while True:
         try:
-            return await work()
+            result = await work()
         except StoreError as wrong:
             if not wrong.retryable:
                 raise
-            pause_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
             if failed is not None:
                 failed(what)
-            log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
+            pauses_s = HELD_RETRY_S if isinstance(wrong, StoreHeldError) else RETRY_S
+            pause_s = max(pauses_s[min(tries, len(pauses_s) - 1)], wrong.retry_after_s or 0.0)
+            if str(wrong) != told:
+                told = str(wrong)
+                log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
             await asyncio.sleep(pause_s)
             tries += 1
+        else:
+            if told:
+                log.warning("%s: works again, at the try number %d", what, tries + 1)
+            return result
 
 
 async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:

@@ -24,9 +24,11 @@ from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.retention import keep_house
-from gateway.settings import GatewaySettings, NotifySettings
+from gateway.settings import GatewaySettings, NotifySettings, SqliteSettings
 from gateway.stations import Stations
+from gateway.stores import Store
 from gateway.stores.opening import open_store
+from gateway.stores.sqlite import SqliteStore
 from gateway.workers import Workers
 from stream import codec
 from stream.errors import MagwatchError
@@ -77,7 +79,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
                 Devices(readings, places, records, desk).run(hub, reception),
                 *_storing(settings, workers, places, reception),
                 keep_minutes_up(store, records),
-                keep_house(store, settings.store),
+                *_housekeeping(store, settings),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
@@ -96,6 +98,12 @@ def _storing(
         link = Link(settings.broker, f"{settings.client_id}-{name}", subscriptions=(topic,))
         yield link.run()
         yield ingest_blocks(link, places, reception, live=live)
+
+
+def _housekeeping(store: Store, settings: GatewaySettings) -> Iterator[Coroutine[None, None, None]]:
+    """A database keeps house by itself."""
+    if isinstance(store, SqliteStore) and isinstance(settings.store, SqliteSettings):
+        yield keep_house(store, settings.store)
 
 
 def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:

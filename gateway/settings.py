@@ -1,13 +1,16 @@
 """The gateway's configuration: broker, store, alert desk, page."""
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from gateway.alerts.rules import AlertSettings
 from gateway.database import Synchronous
+from stream.errors import MagwatchError
 from stream.transport.broker import BrokerSettings
 
 
@@ -41,6 +44,82 @@ class SqliteSettings(_Settings):
     """For how long 1-minute means are kept; for ever without it."""
 
 
+class InfluxSettings(_Settings):
+    """An InfluxDB 1.x, 2.x or 3. Full rate is kept in its retention policy (bucket) `full`, minutes in `minutes`."""
+
+    type: Literal["influx"]
+    url: str = "http://127.0.0.1:8086"
+    api: Literal["auto", "v1", "v2"] = "auto"
+    """How lines are written: by `/write`, by `/api/v2/write`, or as the server's version suggests."""
+    database: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = "magwatch"
+    org: str = "magwatch"
+    """The organisation, which only InfluxDB 2 has."""
+    username: Annotated[str, Field(pattern=r"^[^:]{1,200}$")] | None = None
+    password_file: Path | None = None
+    """A file whose first line is the password."""
+    password_env: str | None = None
+    """The name of an environment variable that holds the password."""
+    token_file: Path | None = None
+    """A file whose first line is the token: InfluxDB 2 and 3, instead of username and password."""
+    token_env: str | None = None
+    ca_file: Path | None = None
+    """PEM of the authority that signed the server's certificate; the system's authorities otherwise."""
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """For how long full rate is kept; for ever without it."""
+    keep_minutes_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _known_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError("an InfluxDB is http://HOST[:PORT] or https://HOST[:PORT]")
+        if parts.username or parts.password:
+            raise ValueError("no user or password in the URL: use username with password_file or password_env")
+        _ = parts.port
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "InfluxSettings":
+        given = [name for name in _SECRETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)}: one of them, not more")
+        if bool(self.username) != (bool(given) and given[0].startswith("password")):
+            raise ValueError("username and password_file or password_env belong together; a token stands alone")
+        if self.keep_minutes_days and (not self.keep_days or self.keep_minutes_days < self.keep_days):
+            raise ValueError("keep_minutes_days: minutes are kept at least as long as full rate (keep_days)")
+        return self
+
+    def secret(self) -> str | None:
+        """The password or the token, read now. Raises MagwatchError when it is promised and not there."""
+        if variable := self.password_env or self.token_env:
+            if variable not in os.environ:
+                raise MagwatchError(f"InfluxDB: the environment variable {variable} is not set")
+            return os.environ[variable]
+        if file := self.password_file or self.token_file:
+            try:
+                return file.read_text().splitlines()[0]
+            except (OSError, IndexError) as wrong:
+                raise MagwatchError(f"InfluxDB: {file} cannot be read: {wrong}") from wrong
+        return None
+
+
+_SECRETS = ("password_file", "password_env", "token_file", "token_env")
+
+
+def _store_type(store: object) -> str:
+    """A table without `type` is the embedded store's."""
+    return str(store.get("type", "sqlite")) if isinstance(store, dict) else getattr(store, "type", "")
+
+
+StoreSettings = Annotated[
+    Annotated[SqliteSettings, Tag("sqlite")] | Annotated[InfluxSettings, Tag("influx")],
+    Discriminator(
+        _store_type, custom_error_type="store_type", custom_error_message='a store has the type "sqlite" or "influx"'
+    ),
+]
+
+
 class WebhookSettings(_Settings):
     """A server that gets each notification as JSON in a POST."""
 
@@ -63,6 +142,6 @@ class GatewaySettings(_Settings):
     """Names this gateway to the broker: two gateways at one broker have two names."""
     broker: BrokerSettings = BrokerSettings()
     listen: ListenSettings = ListenSettings()
-    store: SqliteSettings = SqliteSettings()
+    store: StoreSettings = SqliteSettings()
     alerts: AlertSettings = AlertSettings()
     notify: NotifySettings = NotifySettings()

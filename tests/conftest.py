@@ -1,5 +1,6 @@
 """Real servers for the tests, each on a free loopback port; where one is missing its tests skip and say so."""
 
+import base64
 import os
 import shutil
 import signal
@@ -76,6 +77,133 @@ class Mosquitto:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+class Influxd:
+    """A real InfluxDB 1.x that can be killed and started again; with `auth`, for the user magwatch alone."""
+
+    def __init__(self, folder: Path, *, auth: bool = False) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = folder / "influxdb.conf"
+        self._config.write_text(
+            f"""reporting-disabled = true
+            bind-address = "127.0.0.1:{_free_port()}"
+            [meta]
+            dir = "{folder}/meta"
+            [data]
+            dir = "{folder}/data"
+            wal-dir = "{folder}/wal"
+            query-log-enabled = false
+            [monitor]
+            store-enabled = false
+            [http]
+            bind-address = "127.0.0.1:{self.port}"
+            auth-enabled = {str(auth).lower()}
+            log-enabled = false
+            [logging]
+            level = "error"
+            """
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [program("influxd"), "-config", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(lambda: listening(self.port), 60, "influxd listens")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+_FRONT = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr crit;
+events {{ }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  map $arg_bucket $ix_db {{ default $arg_bucket; "~^(?<d>[^/%]+)(?:/|%2F)(?<r>.*)$" $d; }}
+  map $arg_bucket $ix_rp {{ default "";          "~^(?<d2>[^/%]+)(?:/|%2F)(?<r2>.*)$" $r2; }}
+  map $arg_precision $ix_p {{ default ns; ns ns; us u; ms ms; s s; }}
+  map $http_authorization $ix_auth {{ default ""; "~^Basic " $http_authorization; "Token {token}" "Basic {basic}"; }}
+  server {{
+    listen 127.0.0.1:{port};
+    client_max_body_size {largest};
+    location = /api/v2/write {{
+      set $args "db=$ix_db&rp=$ix_rp&precision=$ix_p";
+      rewrite ^ /write break;
+      proxy_pass {upstream}; proxy_http_version 1.1;
+      proxy_set_header Connection ""; proxy_set_header Authorization $ix_auth;
+    }}
+    location / {{ proxy_pass {upstream}; proxy_set_header Authorization $ix_auth; }}
+  }}
+}}
+"""
+
+
+ALLOWED = "magwatch:gauss-1832"
+"""User and password of whom the front lets in."""
+
+
+class InfluxFront:
+    """nginx that makes an InfluxDB 1.x one with `/api/v2/write`; a token is there what it is in 1.8, user:password."""
+
+    def __init__(self, folder: Path, upstream: str, *, token: str = ALLOWED, largest: str = "64m") -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = folder / "nginx.conf"
+        self._config.write_text(
+            _FRONT.format(
+                user="user root;" if os.geteuid() == 0 else "",
+                folder=folder,
+                port=self.port,
+                upstream=upstream,
+                token=token,
+                basic=base64.b64encode(token.encode()).decode(),
+                largest=largest,
+            )
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [program("nginx"), "-c", str(self._config), "-e", "stderr"], stderr=subprocess.DEVNULL
+        )
+        wait_for(lambda: listening(self.port), 10, "nginx listens")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    """One for all tests: each uses a database of its own."""
+    database = Influxd(tmp_path_factory.mktemp("influxd"))
+    database.start()
+    yield database
+    database.kill()
+
+
+@pytest.fixture(scope="session")
+def influx_front(influxd: Influxd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxFront]:
+    front = InfluxFront(tmp_path_factory.mktemp("front"), influxd.url)
+    front.start()
+    yield front
+    front.stop()
 
 
 @pytest.fixture

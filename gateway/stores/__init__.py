@@ -12,9 +12,13 @@ from stream.errors import MagwatchError
 
 
 class StoreError(MagwatchError):
-    """A store could not do what it was asked. `retryable` says whether the same call may succeed later."""
+    """A store could not do what it was asked. `retryable` says whether the same call may succeed later.
+
+    `retry_after_s`: when to come again, where the database says so.
+    """
 
     retryable = False
+    retry_after_s: float | None = None
 
 
 class StoreBusyError(StoreError):
@@ -27,6 +31,10 @@ class StoreUnavailableError(StoreError):
     """No room, no connection, no right to write: the same call again, when somebody has seen to it."""
 
     retryable = True
+
+
+class StoreHeldError(StoreUnavailableError):
+    """Only a person can help: a wrong password, no right, no such database. Tried again, less and less often."""
 
 
 class StoreDamagedError(StoreError):
@@ -53,7 +61,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class StoredSensor:
-    """What a store holds of one sensor: its newest channels, first and last sample, how many samples and blocks."""
+    """What a store holds of one sensor: its newest channels, first and last sample, how many samples and blocks.
+
+    `blocks` is None where a database keeps samples alone.
+    """
 
     station: str
     sensor: str
@@ -61,7 +72,7 @@ class StoredSensor:
     first_ns: int
     last_ns: int
     samples: int
-    blocks: int
+    blocks: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +119,8 @@ class Store(Protocol):
     async def forget_minutes(self, before_ns: int) -> int:
         """Drop the minutes before `before_ns`; returns how many."""
 
-    async def size(self) -> int:
-        """Bytes on disk."""
+    async def size(self) -> int | None:
+        """Bytes on disk; None where the database does not tell."""
 
     async def close(self) -> None:
         """Let go of files and connections; twice is once."""

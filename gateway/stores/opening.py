@@ -1,6 +1,6 @@
 """The store that the settings name."""
 
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, InfluxSettings
 from gateway.stores import Store
 from gateway.stores.sqlite import SqliteStore
 
@@ -9,5 +9,9 @@ SAMPLES_FILE = "samples.db"
 
 
 async def open_store(settings: GatewaySettings) -> Store:
-    """Raises MagwatchError when the store cannot be used."""
+    """Raises MagwatchError when the store cannot be used, or a secret is not there; an InfluxDB may still be down."""
+    if isinstance(settings.store, InfluxSettings):
+        from gateway.stores.influx import InfluxStore  # noqa: PLC0415 - influxdb-client takes half a second to import
+
+        return InfluxStore(settings.store)
     return await SqliteStore.open(settings.data_dir / SAMPLES_FILE, synchronous=settings.store.synchronous)

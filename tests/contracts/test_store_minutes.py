@@ -1,13 +1,8 @@
 """The contract of a store's minutes, for every adapter: a minute once, the last one counts, apart from samples."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from gateway.stores import Store, Trace
-from gateway.stores.sqlite import SqliteStore
 from stream.block import MISSING, Channel, Samples
 from stream.flags import Flag
 
@@ -16,17 +11,6 @@ T0_NS = 1_715_299_200_000_000_000  # midnight
 XYZ = tuple(Channel(name, "nT", 0.001) for name in "xyz")
 ALL = (-(2**62), 2**62)
 PLENTY = 1_000_000
-
-ADAPTERS: dict[str, Callable[[Path], Awaitable[Store]]] = {
-    "sqlite": lambda folder: SqliteStore.open(folder / "samples.db")
-}
-
-
-@pytest.fixture(params=ADAPTERS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = await ADAPTERS[request.param](tmp_path)
-    yield store
-    await store.close()
 
 
 def minutes(first: int, n: int, seed: int = 1, channels: tuple[Channel, ...] = XYZ) -> Samples:
@@ -130,3 +114,12 @@ async def test_forgetting_minutes_drops_those_before_and_leaves_samples_alone(st
     assert len(await everything(store, "lemi")) == 0
     assert await store.forget_minutes(T0_NS + 1500 * MINUTE_NS) == 0
     assert await store.forget_minutes(2**62) == 1500
+
+
+async def test_a_minute_that_comes_again_without_a_value_has_none(store: Store) -> None:
+    first, again = minutes(0, 5), minutes(0, 5, 2)
+    again.counts[1, 2] = again.counts[3] = MISSING
+    await store.keep_minutes("conrad", "fge", first)
+    await store.keep_minutes("conrad", "fge", again)
+    trace = await everything(store)
+    assert [channel.counts(trace.values[:, k]).tolist() for k, channel in enumerate(XYZ)] == again.counts.T.tolist()

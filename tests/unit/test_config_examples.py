@@ -17,7 +17,7 @@ from edge.sources.rm3100 import Rm3100Source
 from edge.sources.textline import TextChannel, TextTime
 from firmware_sim import settings as sim
 from firmware_sim.wire_faults import WireSettings
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, InfluxSettings
 from stream.settings_file import load
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -31,7 +31,7 @@ ROLES: list[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]]] = [
             *(NmeaPosition, GpsdPosition),
         ),
     ),
-    ("gateway.example.toml", GatewaySettings, ()),
+    ("gateway.example.toml", GatewaySettings, (InfluxSettings,)),
     (
         "sim.example.toml",
         sim.SimSettings,

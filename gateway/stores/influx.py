@@ -1,0 +1,229 @@
+"""The InfluxDB store: points of `magnetic` by station and sensor, one-minute means apart in `magnetic_1m`.
+
+A repeated block is the same points with the same values, of which the database keeps one. What the answer to a
+request means is in influx_writing.py; the loop that comes again with the same blocks is the caller's.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.settings import InfluxSettings
+from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
+from gateway.stores.influx_counting import Counting
+from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
+from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, requests, runs_of
+from gateway.stores.influx_ql import (
+    CHANNELS,
+    EARLIEST_NS,
+    MINUTE_MEANS,
+    SAMPLES,
+    Place,
+    delete,
+    of_sensor,
+    select,
+    within,
+)
+from gateway.stores.influx_reading import Layout, extents, layouts, read
+from gateway.stores.influx_setup import prepare
+from gateway.stores.influx_writing import Writing
+from stream.block import MISSING, Block, Samples
+from stream.errors import MagwatchError
+
+log = logging.getLogger(__name__)
+
+_MOST_LINES = 10_000
+_MOST_KNOWN = 10_000
+
+
+class InfluxStore:
+    """A Store (gateway.stores) in an InfluxDB. Two requests are under way at a time, whoever calls.
+
+    Nothing is asked of the server before the first call: a database that is not there yet holds that call up, not the
+    gateway's start. After a failure the database is looked at anew, and made again where it has gone.
+    """
+
+    def __init__(self, settings: InfluxSettings) -> None:
+        """Raises MagwatchError when a secret is promised and not there."""
+        self._settings = settings
+        self._server = InfluxServer(settings)
+        self._keep_days = {SAMPLES: settings.keep_days, MINUTE_MEANS: settings.keep_minutes_days}
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._preparing = asyncio.Lock()
+        self._ready = False
+        self._most_lines = _MOST_LINES
+        self._counting = Counting()
+        self._told: dict[tuple[str, str, str], tuple[Layout, int]] = {}
+
+    async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
+        """Several calls may be under way at once; of each, two requests are."""
+        async with self._at_work():
+            return await self._keep(SAMPLES, [(block.station, block.sensor, block.samples) for block, _ in blocks])
+
+    async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
+        """In windows, so that a long span fits into memory."""
+        async with self._at_work():
+            return await read(self._server, SAMPLES, station, sensor, t0_ns, t1_ns, max_points)
+
+    async def sensors(self) -> list[StoredSensor]:
+        """Counted by the database, which knows nothing of blocks; counts that take long may be some minutes old."""
+        async with self._at_work():
+            found = await asyncio.to_thread(self._counting.extents, self._server)
+            known = await asyncio.to_thread(layouts, self._server, SAMPLES)
+        return [
+            StoredSensor(
+                station=station,
+                sensor=sensor,
+                channels=known.get((station, sensor), [()])[0],
+                first_ns=extent.first_ns,
+                last_ns=extent.last_ns,
+                samples=extent.samples,
+                blocks=None,
+            )
+            for (station, sensor), extent in found.items()
+        ]
+
+    async def latest(self, station: str, sensor: str) -> Trace:
+        """The newest by its own time, not by its arrival."""
+        async with self._at_work():
+            statement = select('last("flags")', SAMPLES, of_sensor(station, sensor))
+            (found,) = await asyncio.to_thread(self._server.ask, statement)
+            last_ns = int(found[0].rows[0][0] or 0) if found else EARLIEST_NS
+            return await read(self._server, SAMPLES, station, sensor, last_ns, last_ns + 1, 1)
+
+    async def forget(self, before_ns: int) -> int:
+        """The samples before `before_ns`. The database's own retention (`keep_days`) costs it less."""
+        return await self._forget(SAMPLES, before_ns)
+
+    async def keep_minutes(self, station: str, sensor: str, minutes: Samples) -> None:
+        """The same minute again replaces what was there."""
+        async with self._at_work():
+            holes = (minutes.counts == MISSING).any(axis=1)
+            if holes.any():
+                await self._clear(MINUTE_MEANS, station, sensor, minutes.times_ns[holes])
+            refused = await self._keep(MINUTE_MEANS, [(station, sensor, minutes)])
+        if refused:
+            raise StoreError(f"InfluxDB refuses minutes of {station}/{sensor}: {refused[0].reason}")
+
+    async def read_minutes(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
+        """As `read` gives samples."""
+        async with self._at_work():
+            return await read(self._server, MINUTE_MEANS, station, sensor, t0_ns, t1_ns, max_points)
+
+    async def forget_minutes(self, before_ns: int) -> int:
+        """The minutes before `before_ns`; `keep_minutes_days` is the database's own way."""
+        return await self._forget(MINUTE_MEANS, before_ns)
+
+    async def size(self) -> int | None:
+        """Bytes on disk of the database's shards; only InfluxDB 1.x tells."""
+        async with self._at_work():
+            if (await asyncio.to_thread(self._server.version))[0] > 1:
+                return None
+            (shards,) = await asyncio.to_thread(self._server.ask, "SHOW STATS FOR 'shard'")
+        ours = [one for one in shards if one.tags.get("database") == self._server.settings.database]
+        return sum(int(one.rows[0][one.columns.index("diskBytes")] or 0) for one in ours)
+
+    async def close(self) -> None:
+        """Let go of the connections; twice is once."""
+        await asyncio.to_thread(self._server.close)
+
+    @contextlib.asynccontextmanager
+    async def _at_work(self) -> AsyncIterator[None]:
+        async with self._preparing:
+            if not self._ready:
+                await asyncio.to_thread(self._prepare)
+                self._ready = True
+        try:
+            yield
+        except StoreError:
+            self._ready = False
+            raise
+
+    def _prepare(self) -> None:
+        """A new password is read, too."""
+        self._server.close()
+        try:
+            self._server = InfluxServer(self._settings)
+        except MagwatchError as wrong:
+            raise StoreHeldError(str(wrong)) from wrong
+        version = self._server.version()
+        prepare(self._server, version)
+        self._server.open_writers(version)
+        self._told = {}
+        self._counting.again()
+
+    async def _keep(self, place: Place, named: Sequence[Named]) -> list[RefusedPoint]:
+        await self._tell_channels(place, named)
+        days = self._keep_days[place]
+        oldest_ns = time.time_ns() - days * DAY_NS if days else EARLIEST_NS
+        runs = await asyncio.to_thread(runs_of, place.measurement, named, oldest_ns)
+        if old := sum(len(samples) for _, _, samples in named) - sum(map(len, runs)):
+            log.warning("%d samples are older than the %s days that %s keeps: not stored", old, days, place)
+        pending = deque(requests(runs, self._most_lines))
+        refused: list[RefusedPoint] = []
+
+        async def connection() -> None:
+            while True:
+                async with self._connections:
+                    if not pending:
+                        return
+                    try:
+                        refused.extend(await asyncio.to_thread(self._write, place, pending.popleft()))
+                    except StoreError:
+                        pending.clear()
+                        raise
+
+        await all_of(*(connection() for _ in range(min(CONNECTIONS, len(pending)))))
+        return sorted(refused, key=lambda point: (point.block, point.row))
+
+    def _write(self, place: Place, pieces: Sequence[Piece]) -> list[RefusedPoint]:
+        lines = lines_of(pieces)
+        writing = Writing(lambda part: self._server.write(place.policy, part))
+        refused = writing.store(lines)
+        self._most_lines = min(self._most_lines, writing.most_lines or _MOST_LINES)
+        return [
+            RefusedPoint(int(lines.row_of[line, 0]), int(lines.row_of[line, 1]), lines.part(line, line + 1), reason)
+            for line, reason in refused
+        ]
+
+    async def _tell_channels(self, place: Place, named: Sequence[Named]) -> None:
+        """What the fields are is told when a sensor is first seen, when it changes, and once a day."""
+        now_ns = time.time_ns()
+        told = dict(self._told) if len(self._told) < _MOST_KNOWN else {}
+        lines: list[bytes] = []
+        for station, sensor, samples in named:
+            name, now = (place.measurement, station, sensor), (samples.channels, now_ns // DAY_NS)
+            if told.get(name) != now:
+                told[name] = now
+                lines.append(channels_line(CHANNELS.measurement, *name, samples.channels, now_ns + len(lines)))
+        if lines:
+            async with self._connections:
+                answer = await asyncio.to_thread(self._server.write, CHANNELS.policy, b"".join(lines))
+            if answer.status != 204:
+                raise problem(answer, f"writing {CHANNELS}")
+            self._told = told
+
+    async def _clear(self, place: Place, station: str, sensor: str, times_ns: NDArray[np.int64]) -> None:
+        """A point that is written again keeps the fields that it then is without: those points go first."""
+        where = of_sensor(station, sensor)
+        span = within(int(times_ns.min()), int(times_ns.max()) + 1)
+        (found,) = await asyncio.to_thread(self._server.ask, select('"flags"', place, where, span))
+        held = {row[0] for series in found for row in series.rows}
+        for time_ns in times_ns.tolist():
+            if time_ns in held:
+                await asyncio.to_thread(self._server.ask, delete(place, where, f"time = {time_ns}"))
+
+    async def _forget(self, place: Place, before_ns: int) -> int:
+        old = within(EARLIEST_NS, before_ns)
+        async with self._at_work():
+            found = await asyncio.to_thread(extents, self._server, place, old)
+            if found:
+                await asyncio.to_thread(self._server.ask, delete(place, old))
+                self._counting.again()
+        return sum(extent.samples for extent in found.values())
