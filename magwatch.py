@@ -10,16 +10,12 @@ import sys
 import tomllib
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
-
+from magwatch_arguments import parser
 from stream.errors import MagwatchError, SettingsError
 from stream.flags import Flag
-from stream.instant import parse_iso
 from stream.settings_file import load
-from stream.transport.broker import BrokerSettings
 
 if TYPE_CHECKING:
     from edge.settings import SensorSettings, SimulatedSource
@@ -32,7 +28,8 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; 0 done, 1 failed, 2 wrong use."""
-    options = _parser().parse_args(arguments)
+    commands = (demo, edge, gateway, quarantine, sim, replay, process, plan, flags, check)
+    options = parser({command.__name__: command for command in commands}).parse_args(arguments)
     _log(options.verbose)
     try:
         return int(options.run(options))
@@ -97,7 +94,18 @@ def gateway(options: argparse.Namespace) -> int:
     from gateway.service import serve
     from gateway.settings import GatewaySettings
 
-    _run(serve(load(options.config, GatewaySettings)))
+    _run(serve(load(options.config, GatewaySettings), options.workers))
+    return DONE
+
+
+def quarantine(options: argparse.Namespace) -> int:
+    """What the gateway refused: list it, show one, send it again, or drop it."""
+    from gateway.quarantine_command import listed, run
+    from gateway.settings import GatewaySettings
+
+    settings = load(options.config, GatewaySettings)
+    found = asyncio.run(run(settings, options.what, options.id, options.all))
+    print(json.dumps(found) if options.json else listed(found))
     return DONE
 
 
@@ -215,90 +223,6 @@ def check(options: argparse.Namespace) -> int:
         load(options.file, GatewaySettings)
     print(f"{options.file}: good")
     return DONE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="magwatch", description="Live monitoring of the Earth's magnetic field.")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(run: object, **options: object) -> argparse.ArgumentParser:
-        doc = str(getattr(run, "__doc__", ""))
-        made = commands.add_parser(str(getattr(run, "__name__", "")), help=doc, description=doc)
-        made.set_defaults(run=run, **options)
-        return made
-
-    made = command(demo)
-    made.add_argument("--stations", type=_count, default=3, metavar="N")
-    made.add_argument("--seconds", type=_positive, metavar="S", help="end by itself after so long")
-    made.add_argument("--data-dir", type=Path, metavar="D", help="keep everything here (default: a temporary folder)")
-    made.add_argument("--port", type=int, metavar="P", help="of the page (default: 8080, or a free one)")
-    made.add_argument("--broker", metavar="URL", help="mqtt://HOST:PORT (default: one of its own)")
-    made.add_argument("--seed", type=int, default=1, help="of the simulated sky and instruments")
-    made.add_argument("--json", action="store_true", help="print one JSON object at the end, and nothing else")
-    command(edge).add_argument("--config", type=Path, nargs="+", required=True, metavar="FILE")
-    command(gateway).add_argument("--config", type=Path, required=True, metavar="FILE")
-    made = command(sim)
-    made.add_argument("instrument", metavar="INSTRUMENT", help="lemi036, gsm90, rm3100 ...; a wrong name lists all")
-    made.add_argument("--config", type=Path, metavar="FILE", help="the scenario; a quiet day by default")
-    link = made.add_mutually_exclusive_group(required=True)
-    link.add_argument("--pty", action="store_true")
-    link.add_argument("--tcp", type=int, metavar="PORT")
-    made = command(replay)
-    made.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    made.add_argument("--broker", type=_broker, default=_broker("mqtt://127.0.0.1:1883"), metavar="URL")
-    made.add_argument("--speed", type=_positive, metavar="X", help="times real time (default: as fast as it goes)")
-    made.add_argument("--station", help="instead of the one that the file names")
-    made.add_argument("--sensor", help="instead of the one that the file names")
-    made.add_argument("--json", action="store_true")
-    made = command(process)
-    made.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    made.add_argument("--out", type=Path, metavar="DIR", help="a folder for samples.parquet and events.jsonl")
-    made.add_argument("--explain", type=_instant, metavar="TIME", help="such as 2024-05-10T17:05:00Z")
-    made.add_argument("--json", action="store_true")
-    made = command(plan)
-    made.add_argument("--stations", type=_many, default=1, metavar="N")
-    made.add_argument("--sensors", type=_many, default=1, metavar="M", help="of a station")
-    made.add_argument("--rate", type=_positive, default=10.0, metavar="HZ")
-    made.add_argument("--channels", type=_many, metavar="C", help="of a sensor (default: the instrument's)")
-    made.add_argument("--block-s", type=_positive, default=1.0, metavar="S", help="how long a block is")
-    made.add_argument("--instrument", default="fluxgate", help="fluxgate, rm3100 ...; a wrong name lists all")
-    made.add_argument("--json", action="store_true")
-    command(flags).add_argument("--json", action="store_true")
-    command(check).add_argument("file", type=Path, metavar="FILE")
-    return parser
-
-
-def _broker(url: str) -> BrokerSettings:
-    try:
-        return BrokerSettings(url=url)
-    except ValidationError as wrong:
-        raise argparse.ArgumentTypeError(wrong.errors()[0]["msg"]) from wrong
-
-
-def _instant(text: str) -> int:
-    try:
-        return parse_iso(text)
-    except ValueError as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from wrong
-
-
-def _count(text: str) -> int:
-    if not 1 <= int(text) <= 500:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 500")
-    return int(text)
-
-
-def _many(text: str) -> int:
-    if not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to a million")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    if not 0 < float(text) < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return float(text)
 
 
 def _run(work: Coroutine[object, object, Result]) -> Result | None:

@@ -67,10 +67,11 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Samples of a stream that were put into the outbox, and how many of these had to be given up."""
+    """Samples of a stream that were put into the outbox; of these given up, and refused by the gateway."""
 
     sent: int = 0
     evicted: int = 0
+    refused: int = 0
 
 
 class Outbox:
@@ -179,8 +180,8 @@ class Outbox:
 
     async def accounts(self) -> dict[str, Account]:
         """By stream, since the file was made."""
-        rows = await self._spool.rows("SELECT stream, sent, evicted FROM accounts")
-        return {stream: Account(sent, evicted) for stream, sent, evicted in rows}
+        rows = await self._spool.rows("SELECT stream, sent, evicted, refused FROM accounts")
+        return {stream: Account(*counts) for stream, *counts in rows}
 
     async def empty(self) -> bool:
         """Whether the gateway has everything."""

@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, id);
 CREATE INDEX IF NOT EXISTS entries_by_worth ON entries (lasts, id);
 CREATE TABLE IF NOT EXISTS accounts (
-    stream TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, evicted INTEGER NOT NULL DEFAULT 0
+    stream TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, evicted INTEGER NOT NULL DEFAULT 0,
+    refused INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS evicted (
     id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, samples INTEGER NOT NULL
@@ -70,6 +71,8 @@ CREATE TRIGGER IF NOT EXISTS entry_went AFTER DELETE ON entries BEGIN
 CREATE TABLE IF NOT EXISTS refused (
     digest TEXT PRIMARY KEY, reason TEXT NOT NULL, sensor TEXT NOT NULL, samples INTEGER NOT NULL, payload BLOB NOT NULL
 );
+CREATE TRIGGER IF NOT EXISTS refusal_came AFTER INSERT ON refused BEGIN
+    UPDATE accounts SET refused = refused + NEW.samples WHERE stream = NEW.sensor; END;
 """
 
 

@@ -55,6 +55,7 @@ def _streams(line: Line, health: Health, accounts: Mapping[str, Account]) -> lis
                 rate_hz=line.rate_hz(name),
                 accepted=account.sent + waiting,
                 evicted=account.evicted,
+                refused=account.refused,
                 damaged=0 if infos else line.damaged,
                 rejected={} if infos else dict(health.rejected),
                 continuous=whole or kind != "full",

@@ -4,8 +4,10 @@ The gateway's own file (alerts, notifications, quarantine, stations) and the emb
 """
 
 import asyncio
+import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ Synchronous = Literal["full", "normal"]
 Value = int | float | str | bytes | None
 
 _WAIT_S = 5.0
+_LOOK_AGAIN_S = 0.0005
+_CACHE_KIB = 32_768
+_GIVEN_BACK_AT_ONCE = 128
+"""Pages; with fewer free ones it is not begun."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNAVAILABLE = {
     sqlite3.SQLITE_FULL,
@@ -53,6 +59,7 @@ class Database:
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
         self._one_writer = asyncio.Lock()
+        self._turns = -1
 
     @classmethod
     async def open(
@@ -64,9 +71,14 @@ class Database:
             with database.failures():
                 if not read_only:
                     database._writer = await _connected(path, read_only=False)
+                    # Only a new file takes this one: its free pages can be given back.
+                    await database._writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
                     await database._writer.execute("PRAGMA journal_mode = WAL")
                     await database._writer.execute(f"PRAGMA synchronous = {synchronous}")
                     await database._writer.execute("PRAGMA journal_size_limit = 67108864")
+                    await database._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                    database._turns = _opened(path.with_name(path.name + "-turn"))
+                    await database._writer.execute("PRAGMA busy_timeout = 0")
                     await database._migrate()
                 database._reader = await _connected(path, read_only=True)
                 await database._check(await database._version(database._reader))
@@ -87,11 +99,42 @@ class Database:
         async with self._one_writer:
             with self.failures():
                 try:
-                    await self._writer.execute("BEGIN IMMEDIATE")
+                    await self._begin(self._writer)
                     yield self._writer
                     await self._writer.commit()
                 finally:
                     await self._writer.rollback()  # does nothing after a commit
+
+    async def _begin(self, writer: aiosqlite.Connection) -> None:
+        """Waits until no other process writes, at most _WAIT_S.
+
+        Who waits longest comes next: it holds the lock on the `-turn` file while it waits for SQLite's own. SQLite's
+        way, to look again after up to 100 ms, lets a busy process starve another one.
+        """
+        until = time.monotonic() + _WAIT_S
+        while not _taken(self._turns) and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        try:
+            while True:
+                try:
+                    await writer.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as wrong:
+                    if wrong.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() >= until:
+                        raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
+        finally:
+            fcntl.flock(self._turns, fcntl.LOCK_UN)
+
+    async def give_back(self) -> bool:
+        """Cuts some free pages off the file's end, when more than a tenth of it is free; whether there are more."""
+        ((free,),), ((pages,),) = await self.rows("PRAGMA freelist_count"), await self.rows("PRAGMA page_count")
+        if free <= max(pages // 10, _GIVEN_BACK_AT_ONCE):
+            return False
+        async with self.transaction() as connection:
+            await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})")
+        ((left,),) = await self.rows("PRAGMA freelist_count")
+        return bool(left < free)
 
     async def rows(self, statement: str, values: Sequence[Value] | Mapping[str, Value] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, from what is committed."""
@@ -113,6 +156,9 @@ class Database:
             for connection in (reader, writer):
                 if connection is not None:
                     await connection.close()
+            if self._turns >= 0:
+                os.close(self._turns)
+                self._turns = -1
 
     def failures(self) -> "_Failures":
         """A context in which SQLite's errors become StoreErrors that name this file."""
@@ -175,6 +221,21 @@ async def _connected(path: Path, *, read_only: bool) -> aiosqlite.Connection:
 
 def _tried(address: str) -> None:
     sqlite3.connect(address, uri=True).close()
+
+
+def _opened(turns: Path) -> int:
+    try:
+        return os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as wrong:
+        raise StoreUnavailableError(f"{turns}: {wrong}: see to the disk's room and rights") from wrong
+
+
+def _taken(turns: int) -> bool:
+    try:
+        fcntl.flock(turns, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _tuples(rows: Iterable[sqlite3.Row]) -> list[tuple[Any, ...]]:

@@ -1,209 +1,206 @@
-"""The way of a message through the gateway, in order: receive > decode > validate > store > commit.
+"""The way of a message through the gateway, in order: receive > decode > validate > store > commit > tell.
 
 Live blocks, backlog and events come over links of their own: a backlog does not hold up what is live, nor a slow store
-an alarm. Nothing is
-acknowledged before it is durable; what cannot be used is quarantined, told to the sender, and costs nothing else.
+an alarm. Nothing is acknowledged before it is durable; what cannot be used is quarantined, told to the sender, and
+costs nothing else. While a store is out of order its batches are held, unacknowledged, and the rest waits at the
+broker and at the edge.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from gateway.alerts.desk import AlertDesk
-from gateway.live import Hub, samples_message
+from gateway.arrivals import Arrival, Audience, seen_in, waits_of
+from gateway.commits import Refusals, commits
+from gateway.incoming import Received, RejectedError, block_of, event_or_status_of, told_apart, topic_of
+from gateway.live import Hub
+from gateway.minutes_due import MinutesDue, Span
 from gateway.quarantine import Quarantine, Refusal
 from gateway.stations import Stations
-from gateway.stores import RefusedPoint, Store, StoreError
+from gateway.stores import RefusedPoint, Store, StoreError, StoreHeldError
 from stream.block import Block
-from stream.codec import decode
-from stream.errors import DecodeError
 from stream.events import Event
-from stream.instant import SECOND_NS, iso
-from stream.messages import Commit, CommittedBlocks, Refused, Status
-from stream.topics import SensorTopic, StationTopic, parse
+from stream.messages import Commit, Refused, Status
+from stream.topics import StationTopic
 from stream.transport.link import Link, Message
 
 log = logging.getLogger(__name__)
 
-Content = TypeVar("Content")
 Result = TypeVar("Result")
 
 BATCH = 500
-FUTURE_LIMIT_NS = 86_400 * SECOND_NS
-"""A sample from more than a day ahead has an impossible time."""
-LARGEST_EVENT_BYTES = 64_000
+"""Half of the broker's window towards a link, so that one batch is read while the other one is stored."""
+BATCH_BYTES = 4_000_000
+AT_ONCE = 2
+"""Batches under way: a store with several connections has work for all of them, any other takes them in turn."""
+SHOWN_AT_ONCE = 200
+"""Blocks of a batch that are made ready for the open pages: what a page's own queue takes."""
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HELD_RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class RejectedError(ValueError):
-    """A message that cannot be used; the text is the reason kept in the quarantine."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the samples of a batch go, and what is remembered of them before they are committed."""
+
+    store: Store
+    due: MinutesDue
+    quarantine: Quarantine
 
 
-async def ingest_blocks(
-    link: Link, store: Store, quarantine: Quarantine, stations: Stations, hub: Hub, *, live: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are stored and committed together: those that hold a block, and those that do not, with why."""
+
+    messages: Sequence[Message]
+    good: Sequence[tuple[Message, Received]]
+    bad: Sequence[tuple[Message, str]]
+
+    @classmethod
+    def of(cls, messages: Sequence[Message]) -> "Batch":
+        return cls(messages, *told_apart(messages, block_of))
+
+    @property
+    def received(self) -> list[Received]:
+        return [received for _, received in self.good]
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [received.block for _, received in self.good]
+
+
+async def ingest_blocks(link: Link, places: Places, audience: Audience, *, live: bool) -> None:
     """Stores blocks until cancelled; those of a backlog (not `live`) are no news for the open pages."""
-    while True:
-        messages = await link.receive(BATCH)
-        good, bad = _sorted(messages, block_of)
-        blocks = [(block, message.payload) for message, block in good]
-        points = await until_done(partial(store.append, blocks), "the store")
-        await _kept_apart(points, [message for message, _ in good], quarantine)
-        refused = await _quarantined(bad, quarantine)
-        for station, commit in _commits([block for block, _ in blocks], [], refused).items():
-            link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
-        link.acknowledge(messages)
-        for block, _ in blocks:
-            stations.saw(block, time.time_ns())
-            if live:
-                hub.publish("samples", samples_message(block))
+    room = asyncio.Semaphore(AT_ONCE)
+    under_way: asyncio.Queue[tuple[Batch, asyncio.Task[Refusals]]] = asyncio.Queue()
+
+    async def finish() -> None:
+        """In order of receipt, as the protocol wants its acknowledgements."""
+        while True:
+            batch, storing = await under_way.get()
+            refused = await storing
+            publish(link, commits(batch.blocks, (), refused))
+            link.acknowledge(batch.messages)
+            room.release()
+            tell(audience, batch, live=live)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(finish())
+        while True:
+            await room.acquire()
+            messages = await link.receive(BATCH, BATCH_BYTES)
+            batch = await asyncio.to_thread(Batch.of, messages)
+            under_way.put_nowait((batch, group.create_task(stored(batch, places, audience))))
+
+
+async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
+    """Returns when everything of the batch is in its place; what the stations are to be told of the refused."""
+    blocks = [(received.block, message.payload) for message, received in batch.good]
+    if blocks:
+        points = await until_done(partial(places.store.append, blocks), "the store", audience.failed)
+        spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
+        await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
+        await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
+    return await quarantined(batch.bad, places.quarantine)
+
+
+def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
+    """The rest of the gateway learns what came."""
+    waits, waited_s = waits_of(batch.messages, time.monotonic())
+    arrival = Arrival(
+        live=live,
+        seen=seen_in(batch.received),
+        messages=len(batch.messages),
+        bytes=sum(len(message.payload) for message in batch.messages),
+        refused=len(batch.bad),
+        waits=waits,
+        waited_s=waited_s,
+    )
+    audience.took(arrival)
+    if live and audience.watched:
+        for _, received in batch.good[-SHOWN_AT_ONCE:]:
+            audience.show(received.block)
+        if len(batch.good) > SHOWN_AT_ONCE:
+            audience.missed()
 
 
 async def ingest_events(link: Link, desk: AlertDesk, quarantine: Quarantine, stations: Stations, hub: Hub) -> None:
     """Gives events to the alert desk, and what stations say of themselves to the fleet, until cancelled."""
     while True:
-        messages = await link.receive(BATCH)
-        good, bad = _sorted(messages, event_or_status_of)
+        messages = await link.receive(BATCH, BATCH_BYTES)
+        good, bad = told_apart(messages, event_or_status_of)
         events = [content for _, content in good if isinstance(content, Event)]
         await until_done(partial(desk.take, events, time.time_ns()), "the alert desk")
         for message, content in good:
             if isinstance(content, Status):
-                await until_done(
-                    partial(stations.take, _station(message), content, time.time_ns()), "the fleet's record"
-                )
-        refused = await _quarantined(bad, quarantine)
-        for station, commit in _commits([], events, refused).items():
-            link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
+                name = topic_of(message).station
+                await until_done(partial(stations.take, name, content, time.time_ns()), "the fleet's record")
+        publish(link, commits((), events, await quarantined(bad, quarantine)))
         link.acknowledge(messages)
         for event in events:
             hub.publish("event", event)
 
 
-def block_of(message: Message) -> Block:
-    """decode > validate: the block in a message. Raises RejectedError."""
-    topic = _topic(message)
-    try:
-        block = decode(message.payload)
-    except DecodeError as wrong:
-        raise RejectedError(str(wrong)) from wrong
-    if not isinstance(topic, SensorTopic) or (block.station, block.sensor) != (topic.station, topic.sensor):
-        raise RejectedError(f"a block of {block.station}/{block.sensor} came on the topic {message.topic}")
-    last_ns = int(block.samples.times_ns.max())
-    if last_ns > time.time_ns() + FUTURE_LIMIT_NS:
-        raise RejectedError(f"impossible time: a sample of {iso(last_ns)}, more than a day ahead")
-    return block
+def publish(link: Link, told: dict[str, Commit]) -> None:
+    """Commits are not kept: one that is lost is answered by sending again."""
+    for station, commit in told.items():
+        link.publish(str(StationTopic(station, "commit")), commit.model_dump_json().encode())
 
 
-def event_or_status_of(message: Message) -> Event | Status:
-    """decode > validate: the event or the status in a message. Raises RejectedError."""
-    topic = _topic(message)
-    if len(message.payload) > LARGEST_EVENT_BYTES:
-        raise RejectedError(f"{len(message.payload)} bytes: an event or a status has at most {LARGEST_EVENT_BYTES}")
-    try:
-        if isinstance(topic, StationTopic):
-            return Status.model_validate_json(message.payload)
-        event = Event.model_validate_json(message.payload)
-    except ValidationError as wrong:
-        first = wrong.errors(include_url=False, include_input=False)[0]
-        raise RejectedError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from wrong
-    if (event.station, event.sensor) != (topic.station, topic.sensor):
-        raise RejectedError(f"an event of {event.station}/{event.sensor} came on the topic {message.topic}")
-    return event
+async def until_done(
+    work: Callable[[], Awaitable[Result]], what: str, failed: Callable[[str], None] | None = None
+) -> Result:
+    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge.
 
-
-def _topic(message: Message) -> SensorTopic | StationTopic:
-    try:
-        return parse(message.topic)
-    except ValueError as wrong:
-        raise RejectedError(str(wrong)) from wrong
-
-
-def _station(message: Message) -> str:
-    return parse(message.topic).station
-
-
-def _sorted(
-    messages: Sequence[Message], read: Callable[[Message], Content]
-) -> tuple[list[tuple[Message, Content]], list[tuple[Message, str]]]:
-    good, bad = [], []
-    for message in messages:
-        try:
-            good.append((message, read(message)))
-        except RejectedError as wrong:
-            bad.append((message, str(wrong)))
-    return good, bad
-
-
-async def until_done(work: Callable[[], Awaitable[Result]], what: str) -> Result:
-    """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge."""
-    tries = 0
+    What only a person can mend is told once and tried less and less often. `failed` is told of each failure.
+    """
+    tries, told = 0, ""
     while True:
         try:
-            return await work()
+            result = await work()
         except StoreError as wrong:
             if not wrong.retryable:
                 raise
-            pause_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
-            log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
+            if failed is not None:
+                failed(what)
+            pauses_s = HELD_RETRY_S if isinstance(wrong, StoreHeldError) else RETRY_S
+            pause_s = max(pauses_s[min(tries, len(pauses_s) - 1)], wrong.retry_after_s or 0.0)
+            if str(wrong) != told:
+                told = str(wrong)
+                log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
             await asyncio.sleep(pause_s)
             tries += 1
+        else:
+            if told:
+                log.warning("%s: works again, at the try number %d", what, tries + 1)
+            return result
 
 
 async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:
     """Samples that the database will never take are kept beside the messages that could not be used."""
     if points:
-        refusals = [Refusal(messages[point.block].topic, point.sent, point.reason) for point in points]
+        refusals = [Refusal(messages[point.block].topic, point.sent, point.reason, samples=1) for point in points]
         await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
 
 
-async def _quarantined(bad: Sequence[tuple[Message, str]], quarantine: Quarantine) -> dict[str, list[Refused]]:
+async def quarantined(bad: Sequence[tuple[Message, str]], quarantine: Quarantine) -> Refusals:
+    """Keeps what cannot be used; what its senders are to be told."""
     refused: dict[str, list[Refused]] = defaultdict(list)
     if not bad:
         return refused
     refusals = [Refusal(message.topic, message.payload, reason) for message, reason in bad]
     digests = await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
+    (first, why), more = bad[0], len(bad) - 1
+    log.warning("quarantined a message on %s: %s%s", first.topic[:100], why, f"; and {more} more" if more else "")
     for (message, reason), digest in zip(bad, digests, strict=True):
-        log.warning("quarantined a message on %s: %s", message.topic[:100], reason)
         try:
-            refused[_station(message)].append(Refused(digest=digest, reason=reason[:500]))
-        except ValueError:
+            refused[topic_of(message).station].append(Refused(digest=digest, reason=reason[:500]))
+        except RejectedError:
             continue  # not a topic of a station: there is nobody to tell
     return refused
-
-
-def _commits(blocks: Iterable[Block], events: Iterable[Event], refused: dict[str, list[Refused]]) -> dict[str, Commit]:
-    """One commit a station: what of it is durable now."""
-    numbers: dict[str, dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(list))
-    for block in blocks:
-        numbers[block.station][block.sensor, block.boot].append(block.seq)
-    told: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for event in events:
-        told[event.station].append((event.id, event.revision))
-    return {
-        station: Commit(
-            blocks=tuple(
-                CommittedBlocks(sensor=sensor, boot=boot, ranges=tuple(ranges(seqs)))
-                for (sensor, boot), seqs in numbers[station].items()
-            ),
-            events=tuple(told[station]),
-            refused=tuple(refused.get(station, ())),
-        )
-        for station in {*numbers, *told, *refused}
-    }
-
-
-def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """[3, 1, 2, 7] as [(1, 3), (7, 7)]."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found

@@ -33,14 +33,34 @@ class Hub:
         """Changes with every start of the gateway: a page that sees another one asks for everything again."""
         self._limits = (queue_messages, queue_bytes)
         self._clients: set[Client] = set()
+        self.on_watched: Callable[[bool], None] | None = None
+        """Called when the first page opens, and when the last one closes."""
         self._closed = False
 
     def publish(self, name: str, payload: Payload) -> None:
         """Never waits. `name` is the server-sent event's name."""
         if self._clients:
-            message = encoded(name, payload)
-            for client in self._clients:
-                client.put(message)
+            self.send(encoded(name, payload))
+
+    def send(self, message: bytes) -> None:
+        """A message that is encoded already."""
+        for client in self._clients:
+            client.put(message)
+
+    def resync(self) -> None:
+        """Something was lost on its way here: every page asks for everything again."""
+        for client in self._clients:
+            client.lose()
+
+    @property
+    def clients(self) -> int:
+        """How many pages are open."""
+        return len(self._clients)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a page is open."""
+        return bool(self._clients)
 
     def check_room(self) -> None:
         """Raises TooManyClientsError when there is no room for one more."""
@@ -55,16 +75,22 @@ class Hub:
         if self._closed:
             client.close()
         self._clients.add(client)
+        self._tell_watched(now=1)
         try:
             yield client
         finally:
             self._clients.discard(client)
+            self._tell_watched(now=0)
 
     def close(self) -> None:
         """End every client's stream; the gateway is going down."""
         self._closed = True
         for client in self._clients:
             client.close()
+
+    def _tell_watched(self, now: int) -> None:
+        if len(self._clients) == now and self.on_watched is not None:
+            self.on_watched(self.watched)
 
 
 class Client:
@@ -86,6 +112,11 @@ class Client:
         while len(self._waiting) > self._limit_messages or self._bytes > self._limit_bytes:
             self._bytes -= len(self._waiting.popleft())
             self._lost += 1
+        self._news.set()
+
+    def lose(self) -> None:
+        """A message that never got here."""
+        self._lost += 1
         self._news.set()
 
     def close(self) -> None:

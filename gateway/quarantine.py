@@ -12,11 +12,12 @@ _BEGINNING_BYTES = 65_536
 _TOPIC_CHARACTERS = 1_000
 _REASON_CHARACTERS = 500
 
-_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns)
-    VALUES (?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
+_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, samples, count, first_ns, last_ns)
+    VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
     DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
 _TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
-_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1"
+_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1000"
+_EVICTED = "UPDATE quarantine_totals SET evicted_rows = evicted_rows + ?, evicted_bytes = evicted_bytes + ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Refusal:
     topic: str
     payload: bytes
     reason: str
+    samples: int = 0
+    """Samples that are here and that nobody else counts as refused: those that a database will not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Quarantine:
                 refusal.reason[:_REASON_CHARACTERS],
                 refusal.payload if len(refusal.payload) <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES],
                 len(refusal.payload),
+                refusal.samples,
                 now_ns,
                 now_ns,
             )
@@ -88,14 +92,25 @@ class Quarantine:
             await connection.executemany(_ADD, rows)
             ((held, held_bytes, *_),) = await connection.execute_fetchall(_TOTALS)
             while held > self._max_rows or held_bytes > self._max_bytes:
-                ((oldest, size),) = await connection.execute_fetchall(_OLDEST)
-                await connection.execute("DELETE FROM quarantine WHERE id = ?", (oldest,))
-                await connection.execute(
-                    "UPDATE quarantine_totals SET evicted_rows = evicted_rows + 1, evicted_bytes = evicted_bytes + ?",
-                    (size,),
-                )
-                held, held_bytes = held - 1, held_bytes - size
+                gone: list[tuple[int]] = []
+                gone_bytes = 0
+                for oldest, size in await connection.execute_fetchall(_OLDEST):
+                    if held <= self._max_rows and held_bytes <= self._max_bytes:
+                        break
+                    gone.append((oldest,))
+                    gone_bytes += size
+                    held, held_bytes = held - 1, held_bytes - size
+                await connection.executemany("DELETE FROM quarantine WHERE id = ?", gone)
+                await connection.execute(_EVICTED, (len(gone), gone_bytes))
         return digests
+
+    async def drop(self, entries: Sequence[Quarantined]) -> int:
+        """Forget entries, but those that came again since they were looked at; returns how many that was."""
+        async with self._records.transaction() as connection:
+            cursor = await connection.executemany(
+                "DELETE FROM quarantine WHERE id = ? AND last_ns = ?", [(entry.id, entry.last_ns) for entry in entries]
+            )
+            return int(cursor.rowcount)
 
     async def entries(self, limit: int = 100, before: tuple[int, int] | None = None) -> list[Quarantined]:
         """Newest first; `before` is (last_ns, id) of the last one of the page before."""
@@ -115,6 +130,10 @@ class Quarantine:
             (entry_id,),
         )
         return (Quarantined(*rows[0][:-1]), rows[0][-1]) if rows else None
+
+    async def samples(self) -> dict[str, int]:
+        """By topic, how many samples were put here, also those that had to go since."""
+        return dict(await self._records.rows("SELECT topic, samples FROM quarantined_samples"))
 
     async def totals(self) -> Totals:
         """What is held and what was evicted."""

@@ -44,6 +44,24 @@ _SCHEMA = Schema(
                 WHERE waiting_since_ns IS NOT NULL""",
             "CREATE TABLE stations (station TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
         ),
+        (
+            # gateway/minutes_due.py; a number is never given twice.
+            """CREATE TABLE minutes_due (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, station TEXT NOT NULL, sensor TEXT NOT NULL,
+                from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL)""",
+        ),
+        (
+            # The pipelines of devices without an agent, as they were when `last_ns` was their newest sample.
+            """CREATE TABLE devices (
+                station TEXT NOT NULL, sensor TEXT NOT NULL, last_ns INTEGER NOT NULL, state BLOB NOT NULL,
+                PRIMARY KEY (station, sensor))""",
+            # Samples that a database will not take, by topic: they were accepted, and are not stored.
+            "ALTER TABLE quarantine ADD COLUMN samples INTEGER NOT NULL DEFAULT 0",
+            "CREATE TABLE quarantined_samples (topic TEXT PRIMARY KEY, samples INTEGER NOT NULL) WITHOUT ROWID",
+            """CREATE TRIGGER quarantined_sample_came AFTER INSERT ON quarantine WHEN NEW.samples > 0 BEGIN
+                INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
+                ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
+        ),
     ),
 )
 

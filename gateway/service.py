@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,16 +15,24 @@ from gateway.alerts.notifiers import Notifier
 from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
-from gateway.ingest import ingest_blocks, ingest_events, until_done
+from gateway.devices import Devices
+from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
+from gateway.minutes import keep_minutes_up
+from gateway.minutes_due import MinutesDue
 from gateway.quarantine import Quarantine
+from gateway.reception import Reception
 from gateway.records import open_records
-from gateway.settings import GatewaySettings, NotifySettings
+from gateway.retention import keep_house
+from gateway.settings import GatewaySettings, NotifySettings, SqliteSettings
 from gateway.stations import Stations
+from gateway.stores import Store
 from gateway.stores.opening import open_store
+from gateway.stores.sqlite import SqliteStore
+from gateway.workers import Workers
 from stream import codec
 from stream.errors import MagwatchError
-from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_STATUS
+from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_READINGS, ALL_STATUS
 from stream.transport.link import Link
 
 log = logging.getLogger(__name__)
@@ -33,8 +41,10 @@ WEB = Path(__file__).parent / "web"
 TICK_S = 1.0
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Runs until cancelled. Raises MagwatchError when it cannot start, with what to do about it."""
+async def serve(settings: GatewaySettings, workers: int = 0) -> None:
+    """With `workers` the blocks are stored by so many other processes, else by this one.
+
+    Runs until cancelled. Raises MagwatchError when it cannot start, with what to do about it."""
     listening = listening_socket(settings.listen.host, settings.listen.port)
     folder = settings.data_dir
     try:
@@ -48,27 +58,52 @@ async def serve(settings: GatewaySettings) -> None:
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)
         quarantine = Quarantine(records)
+        places = Places(store, MinutesDue(records), quarantine)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
-        app = create_app(store, desk, stations, hub, quarantine, WEB, version=version("magwatch"))
+        reception = Reception(stations, hub)
         await asyncio.to_thread(codec.warm_up)
-        # Three links: a backlog must not hold up live blocks, nor what the store holds up an alarm.
-        blocks = Link(settings.broker, f"{settings.client_id}-blocks", subscriptions=(ALL_BLOCKS,))
-        backlog = Link(settings.broker, f"{settings.client_id}-backlog", subscriptions=(ALL_BACKLOG,))
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
+        readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
+        app = create_app(
+            *(store, desk, stations, hub, quarantine, WEB),
+            reception=reception,
+            connected=events.connected.is_set,
+            version=version("magwatch"),
+        )
         async with asyncio.TaskGroup() as group:
             for work in (
-                blocks.run(),
-                backlog.run(),
                 events.run(),
-                ingest_blocks(blocks, store, quarantine, stations, hub, live=True),
-                ingest_blocks(backlog, store, quarantine, stations, hub, live=False),
                 ingest_events(events, desk, quarantine, stations, hub),
+                readings.run(),
+                Devices(readings, places, records, desk).run(hub, reception),
+                *_storing(settings, workers, places, reception),
+                keep_minutes_up(store, records),
+                *_housekeeping(store, settings),
                 desk.run(),
                 _tick(desk, stations),
                 _serve_page(ApiServer(app, hub), listening),
             ):
                 group.create_task(work)
+
+
+def _storing(
+    settings: GatewaySettings, workers: int, places: Places, reception: Reception
+) -> Iterator[Coroutine[None, None, None]]:
+    """Blocks and backlog have links of their own: a backlog must not hold up what is live, nor the store an alarm."""
+    if workers:
+        yield Workers(settings, workers, reception).run()
+        return
+    for name, topic, live in (("blocks", ALL_BLOCKS, True), ("backlog", ALL_BACKLOG, False)):
+        link = Link(settings.broker, f"{settings.client_id}-{name}", subscriptions=(topic,))
+        yield link.run()
+        yield ingest_blocks(link, places, reception, live=live)
+
+
+def _housekeeping(store: Store, settings: GatewaySettings) -> Iterator[Coroutine[None, None, None]]:
+    """A database keeps house by itself."""
+    if isinstance(store, SqliteStore) and isinstance(settings.store, SqliteSettings):
+        yield keep_house(store, settings.store)
 
 
 def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:

@@ -38,6 +38,10 @@ class SqliteSettings(_Settings):
     type: Literal["sqlite"] = "sqlite"
     synchronous: Synchronous = "full"
     """full: a block is on disk when it is committed. normal: safe from a killed process, not from a power cut."""
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """For how long full rate is kept; for ever without it."""
+    keep_minutes_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """For how long 1-minute means are kept; for ever without it."""
 
 
 class InfluxSettings(_Settings):
@@ -109,7 +113,10 @@ def _store_type(store: object) -> str:
 
 
 StoreSettings = Annotated[
-    Annotated[SqliteSettings, Tag("sqlite")] | Annotated[InfluxSettings, Tag("influx")], Discriminator(_store_type)
+    Annotated[SqliteSettings, Tag("sqlite")] | Annotated[InfluxSettings, Tag("influx")],
+    Discriminator(
+        _store_type, custom_error_type="store_type", custom_error_message='a store has the type "sqlite" or "influx"'
+    ),
 ]
 
 

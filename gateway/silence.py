@@ -4,11 +4,10 @@ A sensor is judged by when its blocks arrive, against its own rate; how old thei
 returns why.
 """
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from gateway.arrivals import Seen
 from gateway.views import ChannelView, State
-from stream.block import Block
 from stream.events import Event, Kind, Severity, event_id
 from stream.instant import SECOND_NS
 from stream.messages import Position, Status
@@ -30,6 +29,12 @@ class SensorRecord(BaseModel):
     heard_ns: int | None = None
     last_ns: int | None = None
     block_ns: int = SECOND_NS
+    accepted: int | None = None
+    """Samples that its agent has taken on, since its outbox was made; None for a device without an agent."""
+    evicted: int = 0
+    """Of these, samples that the agent had to give up."""
+    refused: int = 0
+    """Of these, samples that this side has refused, as the agent counts them."""
     silence: Event | None = None
     """The event that told of its silence, until its end has been told too."""
 
@@ -48,6 +53,7 @@ class StationRecord(BaseModel):
     version: str = ""
     position: Position | None = None
     backlog_blocks: int = 0
+    backlog_bytes: int = 0
     sensors: dict[str, SensorRecord] = {}
 
 
@@ -58,21 +64,10 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
             return record, "a will of another boot than the last one born says nothing"
         # A last will is written before the connection and cannot know when it will be told; a goodbye says when it is.
         stopped = status.at is not None
-        gone = {"boot": status.boot, "gone_ns": now_ns, "stopped": stopped}
+        gone = {"boot": status.boot, "gone_ns": now_ns, "stopped": stopped, "sensors": _told(record, status)}
         return record.model_copy(update=gone), "it said goodbye" if stopped else "its will came"
     if record.boot is not None and status.boot != record.boot and (status.at or now_ns) < record.born_ns:
         return record, "a birth older than the last one says nothing"
-    sensors = dict(record.sensors)
-    for sensor in status.sensors:
-        known = sensors.get(sensor.name, SensorRecord())
-        channels = tuple(ChannelView(name=channel.name, unit=channel.unit) for channel in sensor.channels)
-        sensors[sensor.name] = known.model_copy(
-            update={
-                "channels": channels or known.channels,
-                "rate_hz": sensor.rate_hz or known.rate_hz,
-                "continuous": sensor.continuous,
-            }
-        )
     born = {
         "boot": status.boot,
         "born_ns": status.at or now_ns,
@@ -81,24 +76,40 @@ def with_status(record: StationRecord, status: Status, now_ns: int) -> tuple[Sta
         "version": status.version,
         "position": status.position or record.position,
         "backlog_blocks": status.backlog_blocks,
-        "sensors": sensors,
+        "backlog_bytes": status.backlog_bytes,
+        "sensors": _told(record, status),
     }
     return record.model_copy(update=born), "it was born, or told that it lives"
 
 
-def with_block(record: SensorRecord, block: Block, now_ns: int) -> SensorRecord:
-    """The sensor after a block: heard now, its rate learned from the block's own times."""
-    times_ns = block.samples.times_ns
-    steps_ns = np.diff(times_ns)
-    step_ns = int(np.median(steps_ns)) if len(steps_ns) else 0
-    last_ns = int(times_ns.max())
+def _told(record: StationRecord, status: Status) -> dict[str, SensorRecord]:
+    """The sensors as the station tells of them; a will tells of none."""
+    sensors = dict(record.sensors)
+    for sensor in status.sensors:
+        known = sensors.get(sensor.name, SensorRecord())
+        channels = tuple(ChannelView(name=channel.name, unit=channel.unit) for channel in sensor.channels)
+        sensors[sensor.name] = known.model_copy(
+            update={
+                "channels": channels or known.channels,
+                "rate_hz": sensor.rate_hz or known.rate_hz,
+                "accepted": sensor.accepted,
+                "evicted": sensor.evicted,
+                "refused": sensor.refused,
+                "continuous": sensor.continuous,
+            }
+        )
+    return sensors
+
+
+def with_seen(record: SensorRecord, seen: Seen, now_ns: int) -> SensorRecord:
+    """The sensor after some blocks: heard now, its rate learned from the newest block's own times."""
+    step_ns = seen.step_ns
     if step_ns <= 0 and record.last_ns is not None:
-        step_ns = (last_ns - record.last_ns) // len(times_ns)
-    learned: dict[str, float] = {"heard_ns": now_ns, "last_ns": max(last_ns, record.last_ns or last_ns)}
+        step_ns = (seen.last_ns - record.last_ns) // seen.samples
+    learned: dict[str, object] = {"heard_ns": now_ns, "last_ns": max(seen.last_ns, record.last_ns or seen.last_ns)}
     if step_ns > 0:
-        learned |= {"rate_hz": SECOND_NS / step_ns, "block_ns": step_ns * len(times_ns)}
-    channels = tuple(ChannelView.of(channel) for channel in block.samples.channels)
-    return record.model_copy(update=learned | {"channels": channels})
+        learned |= {"rate_hz": SECOND_NS / step_ns, "block_ns": step_ns * seen.rows}
+    return record.model_copy(update=learned | {"channels": seen.channels})
 
 
 def judged(record: SensorRecord, *, gone: bool, since_ns: int, now_ns: int) -> tuple[State, str]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from gateway.alerts.desk import AlertDesk
+from gateway.arrivals import Seen
 from gateway.database import Database
 from gateway.live import Hub
-from gateway.silence import SensorRecord, StationRecord, judged, silence_of, with_block, with_status
+from gateway.silence import SensorRecord, StationRecord, judged, silence_of, with_seen, with_status
 from gateway.views import SensorView, State, StationView
-from stream.block import Block
 from stream.events import Event
 from stream.instant import SECOND_NS
 from stream.messages import Status
@@ -52,14 +52,14 @@ class Stations:
             stations._untold += [sensor.silence for sensor in record.sensors.values() if sensor.silence is not None]
         return stations
 
-    def saw(self, block: Block, now_ns: int) -> None:
-        """A block that is stored."""
-        station = self._fleet.setdefault(block.station, _Station(StationRecord()))
-        known = station.record.sensors.get(block.sensor, SensorRecord())
-        sensors = station.record.sensors | {block.sensor: with_block(known, block, now_ns)}
+    def saw(self, seen: Seen, now_ns: int) -> None:
+        """Blocks of a sensor that are stored."""
+        station = self._fleet.setdefault(seen.station, _Station(StationRecord()))
+        known = station.record.sensors.get(seen.sensor, SensorRecord())
+        sensors = station.record.sensors | {seen.sensor: with_seen(known, seen, now_ns)}
         # A sample taken after the will came is a sign of life; blocks still on their way when the station died are not.
         gone_ns = station.record.gone_ns
-        alive = gone_ns is None or int(block.samples.times_ns.max()) > gone_ns
+        alive = gone_ns is None or seen.last_ns > gone_ns
         gone = {"gone_ns": None, "stopped": False} if alive else {}
         station.record = station.record.model_copy(update={"sensors": sensors} | gone)
         station.dirty = True
@@ -92,6 +92,10 @@ class Stations:
     def views(self, now_ns: int) -> list[StationView]:
         """Everybody, by name."""
         return [self._view(name, station, now_ns) for name, station in sorted(self._fleet.items())]
+
+    def records_by_name(self) -> dict[str, StationRecord]:
+        """What is known of everybody."""
+        return {name: station.record for name, station in sorted(self._fleet.items())}
 
     def _news(self, name: str, station: _Station, now_ns: int) -> list[Event]:
         """Silences of a station that begin or end now; its record is changed accordingly."""

@@ -198,6 +198,27 @@ class QuarantineView(View):
     evicted_bytes: int
 
 
+class AccountView(View):
+    """What became of the samples that a sensor's agent accepted; `in_flight` are on their way: none, at rest.
+
+    accepted = stored + quarantined + evicted + in_flight. Null for a device without an agent: nobody counts for it.
+    """
+
+    station: str
+    sensor: str
+    accepted: int | None
+    stored: int
+    quarantined: int
+    evicted: int
+    in_flight: int | None
+
+
+class AccountsView(View):
+    """Every sensor that was ever heard of."""
+
+    accounts: tuple[AccountView, ...]
+
+
 class HealthView(View):
     """Whether the gateway lives, and which one it is."""
 

@@ -16,6 +16,7 @@ _STATION_LEAVES: dict[str, StationLeaf] = {leaf: leaf for leaf in get_args(Stati
 ALL_BLOCKS = "mag/1/+/+/block"
 ALL_BACKLOG = "mag/1/+/+/backlog"
 ALL_EVENTS = "mag/1/+/+/event"
+ALL_READINGS = "mag/1/+/+/reading"
 ALL_STATUS = "mag/1/+/status"
 
 

@@ -152,7 +152,7 @@ http {{
 """
 
 
-ALLOWED = "magwatch:secret"
+ALLOWED = "magwatch:gauss-1832"
 """User and password of whom the front lets in."""
 
 
@@ -236,8 +236,8 @@ def magwatch() -> Callable[..., subprocess.CompletedProcess[str]]:
 def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., Gateway]]:
     made: list[Gateway] = []
 
-    def make(broker_url: str, settings: str = "") -> Gateway:
-        made.append(Gateway(tmp_path, broker_url, free_port(), settings))
+    def make(broker_url: str, settings: str = "", options: tuple[str, ...] = ()) -> Gateway:
+        made.append(Gateway(tmp_path, broker_url, free_port(), settings, options=options))
         return made[-1]
 
     yield make

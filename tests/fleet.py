@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,11 @@ class Command:
                 [sys.executable, "-m", "magwatch", *self._arguments], cwd=ROOT, stdout=file, stderr=file
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
@@ -60,8 +66,17 @@ class Command:
 class Gateway(Command):
     """A gateway with a page, and what its API says."""
 
-    def __init__(self, folder: Path, broker_url: str, port: int, settings: str = "", account: str = "") -> None:
-        """`account`: lines of the table `[broker]` that let it in."""
+    def __init__(
+        self,
+        folder: Path,
+        broker_url: str,
+        port: int,
+        settings: str = "",
+        *,
+        account: str = "",
+        options: tuple[str, ...] = (),
+    ) -> None:
+        """`account`: lines of the table `[broker]` that let it in; `options`: of the command."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
         config = folder / "gateway.toml"
@@ -69,7 +84,7 @@ class Gateway(Command):
             f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n{account}\n'
             f"[listen]\nport = {port}\n"
         )
-        super().__init__(folder / "gateway.log", "gateway", "--config", str(config))
+        super().__init__(folder / "gateway.log", "gateway", "--config", str(config), *options)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
@@ -84,8 +99,11 @@ class Gateway(Command):
             else:
                 return
 
+    def open(self, path: str) -> HTTPResponse:
+        return urllib.request.urlopen(self.url + path, timeout=10)  # noqa: S310 - loopback
+
     def get(self, path: str) -> dict:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310 - loopback
+        with self.open(path) as answer:
             return json.load(answer)
 
 

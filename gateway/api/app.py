@@ -1,6 +1,7 @@
 """The application: what is there, put together."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from gateway.alerts.desk import AlertDesk
 from gateway.api import problems
+from gateway.api.accounts import accounts
 from gateway.api.guard import Guard
 from gateway.api.lists import lists
 from gateway.api.live import live
@@ -16,6 +18,7 @@ from gateway.api.pages import PageFiles, pages
 from gateway.api.samples import samples
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
+from gateway.reception import Reception
 from gateway.stations import Stations
 from gateway.stores import Store, StoreError
 from gateway.views import HealthView
@@ -31,10 +34,15 @@ def create_app(
     quarantine: Quarantine,
     web_dir: Path,
     *,
+    reception: Reception,
+    connected: Callable[[], bool],
     version: str,
     loopback: bool = True,
 ) -> FastAPI:
-    """The gateway's HTTP side. `loopback`: it is bound to this machine only and answers under no other name."""
+    """The gateway's HTTP side. `connected`: whether the broker is there.
+
+    `loopback`: it is bound to this machine only and answers under no other name.
+    """
     app = FastAPI(
         title="magwatch gateway",
         version=version,
@@ -58,7 +66,9 @@ def create_app(
 
     @app.get("/readyz", tags=["health"], response_model=HealthView)
     async def ready() -> HealthView | JSONResponse:
-        """The store and the gateway's own file answer."""
+        """The broker is connected; the store and the gateway's own file answer."""
+        if not connected():
+            return problems.problem(503, "no connection to the broker")
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 await store.sensors()
@@ -67,6 +77,7 @@ def create_app(
             return problems.problem(503, str(wrong) or f"no answer from the store within {READY_WITHIN_S:g} s")
         return HealthView(status="ok", version=version, run=hub.run)
 
+    app.include_router(accounts(store, stations, quarantine, reception, connected))
     app.include_router(pages(web_dir))
     app.mount("/static", PageFiles(directory=web_dir, check_dir=False))
     return app

@@ -2,8 +2,9 @@
 
 Time is cut into equal buckets. Of each bucket the rows stay in which a channel has its least or its greatest value,
 among all samples and again among the clean ones (a spike must not hide the field's own peak), and one row without a
-value where a sample is missing: the sample itself, or one put in where the clock shows that there should be samples.
-Flags that no row of the bucket carries any more go to its first.
+value where a sample is missing: the sample itself, or one put in where the clock shows that there should be samples;
+and of each flag the first row that has it. Thinned rows that are thinned again, in buckets made of whole ones, are as
+if they had been thinned but once.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.stores import Trace
+from stream.block import Channel
 from stream.flags import CLEAN_WITHOUT, Flag
 
 _FINE = 4
@@ -22,21 +24,43 @@ _ROWS_IN_MEMORY = 500_000
 
 
 class Thinning:
-    """At most `max_points` rows from `first_ns` to `last_ns` (both included), fed piece by piece in order of time."""
+    """At most `max_points` rows from `first_ns` to `last_ns` (both included), fed piece by piece in order of time.
 
-    def __init__(self, first_ns: int, last_ns: int, max_points: int) -> None:
-        self._first_ns = first_ns
+    Buckets begin at multiples of `grid_ns` since 1970, for rows that were thinned on that grid before.
+    """
+
+    def __init__(self, first_ns: int, last_ns: int, max_points: int, grid_ns: int = 1) -> None:
+        fine_ns = -(-(last_ns - first_ns + 1) // (_FINE * max_points))
+        self._fine_ns = max(1, -(-fine_ns // grid_ns)) * grid_ns
+        self._origin_ns = first_ns // self._fine_ns * self._fine_ns
+        self._span_ns = last_ns + 1 - self._origin_ns
         self._max_points = max_points
-        self._fine_ns = max(1, -(-(last_ns - first_ns + 1) // (_FINE * max_points)))
         self._whole: list[Trace] = []
         self._fine: list[Trace] = []
         self._seen_ns: int | None = None
+        self.samples = 0
+        """How many went in, those that thinned rows stand for among them."""
+        self.usual_ns = 0
+        """The usual step between them, where it is known."""
 
     def add(self, trace: Trace) -> None:
         """The next piece. Memory is bounded: what piles up is thinned to what some picture on this grid could need."""
         self._whole.append(trace)
+        self.samples += len(trace)
         if sum(map(len, self._whole)) > _ROWS_IN_MEMORY:
             self._settle()
+
+    def add_thinned(self, trace: Trace, samples: int, usual_ns: int) -> None:
+        """The next piece, thinned on this grid, its ends kept and its gaps marked; at least one row."""
+        self._settle()
+        if self._seen_ns is not None:
+            step_ns = int(trace.times_ns[0]) - self._seen_ns
+            if step_ns > gap_limit_ns(max(usual_ns, self.usual_ns)):
+                self._fine.append(_empty(trace, np.array([self._seen_ns + step_ns // 2])))
+        self._fine.append(trace)
+        self.samples += samples
+        self._seen_ns = int(trace.times_ns[-1])
+        self.usual_ns = usual_ns or self.usual_ns
 
     def picture(self) -> Trace:
         """All rows where there are no more than `max_points`, otherwise the thinned ones.
@@ -48,42 +72,60 @@ class Thinning:
             return whole
         self._settle()
         fine = joined(self._fine)
-        fine_in_one = _FINE * (2 * len(fine.channels) + 1)
-        all_in_one = _FINE * self._max_points
+        buckets = max(1, self._max_points // (2 * len(fine.channels) + 1))
+        fine_in_one = max(1, -(-self._span_ns // (self._fine_ns * buckets)))
+        all_in_one = -(-self._span_ns // self._fine_ns)
         while True:
-            picture = self._thinned(fine, fine_in_one * self._fine_ns)
+            picture = thinned(fine, fine_in_one * self._fine_ns, self._origin_ns)
             if len(picture) <= self._max_points or fine_in_one >= all_in_one:
                 return picture
             fine_in_one = min(all_in_one, -(-fine_in_one * len(picture) // self._max_points) + 1)
+
+    def rows(self) -> Trace:
+        """What any picture on this grid can be made of, the ends and a row in each gap among it."""
+        self._settle()
+        fine = joined(self._fine)
+        return thinned(fine, self._fine_ns, self._origin_ns) if len(fine) else fine
 
     def _settle(self) -> None:
         whole = joined(self._whole)
         self._whole = []
         if len(whole):
-            self._fine.append(self._thinned(gaps_marked(whole, self._seen_ns), self._fine_ns))
+            self.usual_ns = usual_step_ns(whole) or self.usual_ns
+            self._fine.append(thinned(gaps_marked(whole, self._seen_ns, self.usual_ns), self._fine_ns))
             self._seen_ns = int(whole.times_ns[-1])
 
-    def _thinned(self, trace: Trace, width_ns: int) -> Trace:
-        bucket = (trace.times_ns - self._first_ns) // width_ns
-        starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
-        index = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(bucket))))
-        keep = np.zeros(len(trace), bool)
-        spoilt = (trace.flags & np.uint16(CLEAN_WITHOUT)) != 0
-        for values in trace.values.T:
-            _keep_extremes(values, starts, index, keep)
-            if spoilt.any():
-                _keep_extremes(np.where(spoilt, np.nan, values), starts, index, keep)
-        keep[_first_of_each(np.logical_and.reduce(np.isnan(trace.values), axis=1), index)] = True
-        flags = trace.flags.copy()
-        kept_flags = np.bitwise_or.reduceat(np.where(keep, flags, np.uint16(0)), starts)
-        lost = np.bitwise_or.reduceat(flags, starts) & ~kept_flags
-        flags[_first_of_each(keep, index)] |= lost
-        return Trace(trace.channels, trace.times_ns[keep], trace.values[keep], flags[keep], thinned=True)
+
+def thinned(trace: Trace, width_ns: int, origin_ns: int = 0) -> Trace:
+    """The rows that matter in buckets of width_ns that begin at origin_ns, and the first and the last one."""
+    bucket = (trace.times_ns - origin_ns) // width_ns
+    starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
+    index = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(bucket))))
+    keep = np.zeros(len(trace), bool)
+    spoilt = (trace.flags & np.uint16(CLEAN_WITHOUT)) != 0
+    for values in trace.values.T:
+        _keep_extremes(values, starts, index, keep)
+        if spoilt.any():
+            _keep_extremes(np.where(spoilt, np.nan, values), starts, index, keep)
+    keep[_first_of_each(np.logical_and.reduce(np.isnan(trace.values), axis=1), index)] = True
+    keep[[0, -1]] = True
+    for bit in Flag:
+        flagged = (trace.flags & np.uint16(bit)) != 0
+        if flagged.any():
+            keep[_first_of_each(flagged, index)] = True
+    return Trace(trace.channels, trace.times_ns[keep], trace.values[keep], trace.flags[keep], thinned=True)
 
 
 def joined(parts: Sequence[Trace]) -> Trace:
-    """Pieces as one, in order of time; channels are told apart by name and unit. No pieces, no channels."""
-    channels = {(channel.name, channel.unit): channel for part in parts for channel in part.channels}
+    """Pieces as one, in order of time; channels are told apart by name and unit. No pieces, no channels.
+
+    A channel has the finest of its LSBs.
+    """
+    channels: dict[tuple[str, str], Channel] = {}
+    for channel in (channel for part in parts for channel in part.channels):
+        known = channels.setdefault((channel.name, channel.unit), channel)
+        if channel.lsb < known.lsb:
+            channels[channel.name, channel.unit] = channel
     columns = {name: column for column, name in enumerate(channels)}
     times_ns = np.concatenate([np.zeros(0, np.int64), *(part.times_ns for part in parts)])
     flags = np.concatenate([np.zeros(0, np.uint16), *(part.flags for part in parts)])
@@ -102,24 +144,43 @@ def joined(parts: Sequence[Trace]) -> Trace:
     )
 
 
-def gaps_marked(trace: Trace, before_ns: int | None = None) -> Trace:
+def gaps_marked(trace: Trace, before_ns: int | None = None, usual_ns: int | None = None) -> Trace:
     """`trace` with a row of no values, flagged as missing, in the middle of each gap, so that no line is drawn across.
 
-    A gap is a step of more than 2.5 times the usual one; usual is what 95 of 100 steps do not exceed, so that neither
-    jitter nor a change of rate is a gap. `before_ns` is the time of the sample before the first one.
+    A gap is a step of more than 2.5 times the usual one; where that is unknown, there is none. `before_ns` is the time
+    of the sample before the first one.
     """
-    if len(trace) < 3:
+    limit_ns = gap_limit_ns(usual_step_ns(trace) if usual_ns is None else usual_ns)
+    if not len(trace):
         return trace
     steps_ns = np.diff(trace.times_ns, prepend=trace.times_ns[0] if before_ns is None else before_ns)
-    longest_ns = 2.5 * np.quantile(steps_ns[1:], 0.95, method="lower")
-    at = np.flatnonzero(steps_ns > max(longest_ns, 1.0))
+    at = np.flatnonzero(steps_ns > limit_ns)
+    gaps = _empty(trace, trace.times_ns[at] - steps_ns[at] // 2)
     return Trace(
         trace.channels,
-        np.insert(trace.times_ns, at, trace.times_ns[at] - steps_ns[at] // 2),
-        np.insert(trace.values, at, np.nan, axis=0),
-        np.insert(trace.flags, at, np.uint16(Flag.MISSING)),
+        np.insert(trace.times_ns, at, gaps.times_ns),
+        np.insert(trace.values, at, gaps.values, axis=0),
+        np.insert(trace.flags, at, gaps.flags),
         trace.thinned,
     )
+
+
+def usual_step_ns(trace: Trace) -> int:
+    """What 95 of 100 steps do not exceed, for jitter and a change of rate are no gaps; 0 of too few samples."""
+    if len(trace) < 3:
+        return 0
+    return int(np.quantile(np.diff(trace.times_ns), 0.95, method="lower"))
+
+
+def gap_limit_ns(usual_ns: int) -> int:
+    """A longer step is a gap."""
+    return max(usual_ns * 5 // 2, 1) if usual_ns else 2**62
+
+
+def _empty(trace: Trace, times_ns: NDArray[np.int64]) -> Trace:
+    """Rows of no values."""
+    values = np.full((len(times_ns), len(trace.channels)), np.nan)
+    return Trace(trace.channels, times_ns, values, np.full(len(times_ns), Flag.MISSING, np.uint16), thinned=True)
 
 
 def _keep_extremes(

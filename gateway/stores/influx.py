@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.settings import InfluxSettings
-from gateway.stores import RefusedPoint, StoredSensor, StoreError, Trace
+from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
+from gateway.stores.influx_counting import Counting
 from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
-from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, pieces_since, requests
+from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, requests, runs_of
 from gateway.stores.influx_ql import (
     CHANNELS,
     EARLIEST_NS,
@@ -33,6 +34,7 @@ from gateway.stores.influx_reading import Layout, extents, layouts, read
 from gateway.stores.influx_setup import prepare
 from gateway.stores.influx_writing import Writing
 from stream.block import MISSING, Block, Samples
+from stream.errors import MagwatchError
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +51,14 @@ class InfluxStore:
 
     def __init__(self, settings: InfluxSettings) -> None:
         """Raises MagwatchError when a secret is promised and not there."""
+        self._settings = settings
         self._server = InfluxServer(settings)
         self._keep_days = {SAMPLES: settings.keep_days, MINUTE_MEANS: settings.keep_minutes_days}
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._preparing = asyncio.Lock()
         self._ready = False
         self._most_lines = _MOST_LINES
+        self._counting = Counting()
         self._told: dict[tuple[str, str, str], tuple[Layout, int]] = {}
 
     async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
@@ -68,9 +72,9 @@ class InfluxStore:
             return await read(self._server, SAMPLES, station, sensor, t0_ns, t1_ns, max_points)
 
     async def sensors(self) -> list[StoredSensor]:
-        """Counted by the database, which knows nothing of blocks."""
+        """Counted by the database, which knows nothing of blocks; counts that take long may be some minutes old."""
         async with self._at_work():
-            found = await asyncio.to_thread(extents, self._server, SAMPLES)
+            found = await asyncio.to_thread(self._counting.extents, self._server)
             known = await asyncio.to_thread(layouts, self._server, SAMPLES)
         return [
             StoredSensor(
@@ -142,19 +146,26 @@ class InfluxStore:
             raise
 
     def _prepare(self) -> None:
+        """A new password is read, too."""
+        self._server.close()
+        try:
+            self._server = InfluxServer(self._settings)
+        except MagwatchError as wrong:
+            raise StoreHeldError(str(wrong)) from wrong
         version = self._server.version()
         prepare(self._server, version)
         self._server.open_writers(version)
         self._told = {}
+        self._counting.again()
 
     async def _keep(self, place: Place, named: Sequence[Named]) -> list[RefusedPoint]:
         await self._tell_channels(place, named)
         days = self._keep_days[place]
         oldest_ns = time.time_ns() - days * DAY_NS if days else EARLIEST_NS
-        pieces = pieces_since(named, oldest_ns)
-        if old := sum(len(samples) for _, _, samples in named) - sum(piece.stop - piece.start for piece in pieces):
+        runs = await asyncio.to_thread(runs_of, place.measurement, named, oldest_ns)
+        if old := sum(len(samples) for _, _, samples in named) - sum(map(len, runs)):
             log.warning("%d samples are older than the %s days that %s keeps: not stored", old, days, place)
-        pending = deque(requests(place.measurement, named, pieces, self._most_lines))
+        pending = deque(requests(runs, self._most_lines))
         refused: list[RefusedPoint] = []
 
         async def connection() -> None:
@@ -163,7 +174,7 @@ class InfluxStore:
                     if not pending:
                         return
                     try:
-                        refused.extend(await asyncio.to_thread(self._write, place, named, pending.popleft()))
+                        refused.extend(await asyncio.to_thread(self._write, place, pending.popleft()))
                     except StoreError:
                         pending.clear()
                         raise
@@ -171,8 +182,8 @@ class InfluxStore:
         await all_of(*(connection() for _ in range(min(CONNECTIONS, len(pending)))))
         return sorted(refused, key=lambda point: (point.block, point.row))
 
-    def _write(self, place: Place, named: Sequence[Named], pieces: Sequence[Piece]) -> list[RefusedPoint]:
-        lines = lines_of(place.measurement, named, pieces)
+    def _write(self, place: Place, pieces: Sequence[Piece]) -> list[RefusedPoint]:
+        lines = lines_of(pieces)
         writing = Writing(lambda part: self._server.write(place.policy, part))
         refused = writing.store(lines)
         self._most_lines = min(self._most_lines, writing.most_lines or _MOST_LINES)
@@ -214,4 +225,5 @@ class InfluxStore:
             found = await asyncio.to_thread(extents, self._server, place, old)
             if found:
                 await asyncio.to_thread(self._server.ask, delete(place, old))
+                self._counting.again()
         return sum(extent.samples for extent in found.values())

@@ -18,6 +18,8 @@ from influxdb_client.rest import ApiException
 
 from gateway.settings import InfluxSettings
 from gateway.stores import StoreBusyError, StoreError, StoreHeldError, StoreUnavailableError
+from gateway.stores.influx_packed import PACKED, Rows, rows_in
+from stream.errors import MagwatchError
 
 CONNECTIONS = 2
 """More do not make InfluxDB faster on two cores."""
@@ -111,16 +113,15 @@ class InfluxServer:
     """The server of a database: two connections to write on, two to read."""
 
     def __init__(self, settings: InfluxSettings) -> None:
-        """Reads the secrets. Raises MagwatchError when they are promised and not there."""
+        """Reads secret and certificate. Raises MagwatchError when they are promised and not there."""
         self.settings = settings
         self._pool = _pool(settings, CONNECTIONS)
         self._writers: queue.SimpleQueue[LineWriter] = queue.SimpleQueue()
-        self._opened = False
         self._headers = headers(settings)
 
     def version(self) -> tuple[int, int]:
         """What it says of itself; a server that says nothing counts as a 2.0. Raises StoreError."""
-        with _answers(self.settings.url):
+        with answers(self.settings.url):
             response = self._pool.request("GET", f"{self.settings.url}/ping", headers=self._headers)
         if response.status >= 400:
             raise problem(_answer(response.status, response.data, response.headers.get("Retry-After")), "/ping")
@@ -128,28 +129,25 @@ class InfluxServer:
         return (int(told[0]), int(told[1])) if len(told) > 1 and (told[0] + told[1]).isdigit() else (2, 0)
 
     def open_writers(self, version: tuple[int, int]) -> None:
-        """Once: the connections for writing, in the server's way or in the settings'."""
-        if self._opened:
-            return
+        """The connections for writing, in the server's way or in the settings'."""
         new = self.settings.api == "v2" or (self.settings.api == "auto" and version >= (1, 8))
         for _ in range(CONNECTIONS):
             self._writers.put(
                 NewLineWriter(self.settings) if new else OldLineWriter(self.settings, _pool(self.settings, 1))
             )
-        self._opened = True
 
     def write(self, policy: str, lines: bytes) -> Answer:
         """Send lines on a free connection. Raises StoreUnavailableError when there is no answer."""
         writer = self._writers.get()
         try:
-            with _answers(self.settings.url):
+            with answers(self.settings.url):
                 return writer.write(policy, lines)
         finally:
             self._writers.put(writer)
 
-    def ask(self, *statements: str) -> list[list[Series]]:
+    def ask(self, *statements: str, timeout_s: float = TIMEOUT_S) -> list[list[Series]]:
         """The series of each statement. Raises StoreError, also where one statement alone has failed."""
-        response = self._query(statements, "application/json")
+        response = self._query(statements, "application/json", timeout_s).data
         try:
             results = json.loads(response)["results"]
         except (ValueError, KeyError) as wrong:
@@ -164,23 +162,25 @@ class InfluxServer:
             for result in results
         ]
 
-    def rows(self, statement: str) -> bytes:
-        """The answer as CSV. What went wrong inside the server is not told in this format: count the rows."""
-        return self._query([statement], "text/csv")
+    def rows(self, statement: str, columns: int) -> Rows:
+        """The rows of a question whose answer is one series of so many columns of numbers. Raises StoreError."""
+        response = self._query([statement], PACKED, TIMEOUT_S)
+        return rows_in(response.data, response.headers.get("Content-Type", ""), columns)
 
-    def _query(self, statements: Sequence[str], form: str) -> bytes:
+    def _query(self, statements: Sequence[str], form: str, timeout_s: float) -> urllib3.BaseHTTPResponse:
         fields = {"db": self.settings.database, "epoch": "ns", "q": "; ".join(statements)}
-        with _answers(self.settings.url):
+        with answers(self.settings.url):
             response = self._pool.request(
                 "POST",
                 f"{self.settings.url}/query",
                 body=urlencode(fields),
                 headers=self._headers | {"Accept": form, "Content-Type": "application/x-www-form-urlencoded"},
+                timeout=timeout_s,
             )
         if response.status != 200:
             answer = _answer(response.status, response.data, response.headers.get("Retry-After"))
             raise problem(answer, f"/query: {statements[0]}")
-        return response.data
+        return response
 
     def close(self) -> None:
         """Let go of all connections; twice is once."""
@@ -222,14 +222,18 @@ def problem(answer: Answer, what: str) -> StoreError:
 
 
 def _pool(settings: InfluxSettings, connections: int) -> urllib3.PoolManager:
-    context = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else None
+    try:
+        context = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else None
+    except OSError as wrong:
+        raise MagwatchError(f"InfluxDB TLS: {settings.ca_file}: {wrong}") from wrong
     return urllib3.PoolManager(
         maxsize=connections, block=True, retries=False, timeout=urllib3.Timeout(TIMEOUT_S), ssl_context=context
     )
 
 
 @contextmanager
-def _answers(url: str) -> Iterator[None]:
+def answers(url: str) -> Iterator[None]:
+    """Turns urllib3's errors into a StoreUnavailableError."""
     try:
         yield
     except urllib3.exceptions.HTTPError as wrong:

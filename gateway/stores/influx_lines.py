@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -95,17 +96,29 @@ def _scale(lsb: float) -> tuple[int, float, int]:
     return 0, lsb * 10.0**decimals, decimals
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The rows from start to stop of one of the blocks."""
-
-    block: int
-    start: int
-    stop: int
-
-
 Named = tuple[str, str, Samples]
 """Station, sensor and samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """All samples of a call that have sensor and channels in common; row_of int64 [n, 2]: which block, which row."""
+
+    layout: _Layout
+    samples: Samples
+    row_of: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows from start to stop of a run."""
+
+    run: Run
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,50 +137,55 @@ class Lines:
         return self.data[self.ends[start - 1] if start else 0 : self.ends[stop - 1]]
 
 
-def requests(measurement: str, named: Sequence[Named], pieces: Sequence[Piece], most_lines: int) -> list[list[Piece]]:
+def runs_of(measurement: str, named: Sequence[Named], oldest_ns: int) -> list[Run]:
+    """The samples since `oldest_ns`. Blocks of ten rows are too small to be handled one by one."""
+    alike: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    for place, (station, sensor, samples) in enumerate(named):
+        alike[station, sensor, id(samples.channels)].append(place)
+    runs = []
+    for (station, sensor, _), places in alike.items():
+        joined = Samples.joined([named[place][2] for place in places])
+        sizes = np.array([len(named[place][2]) for place in places])
+        rows = np.arange(len(joined)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        row_of = np.stack([np.repeat(places, sizes), rows], axis=1)
+        young = joined.times_ns >= oldest_ns
+        if not young.all():
+            row_of = row_of[young]
+            joined = Samples(joined.channels, joined.times_ns[young], joined.counts[young], joined.flags[young])
+        runs.append(Run(_layout(measurement, station, sensor, joined.channels), joined, row_of))
+    return runs
+
+
+def requests(runs: Sequence[Run], most_lines: int) -> list[list[Piece]]:
     """Which rows go into which request: as many requests as have LINES lines, of about the same size.
 
     At most `most_lines` each and MOST_BYTES.
     """
-    total = sum(piece.stop - piece.start for piece in pieces)
+    total = sum(map(len, runs))
     size = min(-(-total // max(1, total // LINES)), most_lines)
     plan: list[list[Piece]] = []
     lines = room = 0
-    for piece in pieces:
-        station, sensor, samples = named[piece.block]
-        line_bytes = _layout(measurement, station, sensor, samples.channels).bytes_of_a_line
-        start = piece.start
-        while start < piece.stop:
-            fit = min(piece.stop - start, lines, room // line_bytes)
+    for run in runs:
+        start = 0
+        while start < len(run):
+            fit = min(len(run) - start, lines, room // run.layout.bytes_of_a_line)
             if fit == 0:
                 plan.append([])
                 lines, room = size, MOST_BYTES
                 continue
-            plan[-1].append(Piece(piece.block, start, start + fit))
-            start, lines, room = start + fit, lines - fit, room - fit * line_bytes
+            plan[-1].append(Piece(run, start, start + fit))
+            start, lines, room = start + fit, lines - fit, room - fit * run.layout.bytes_of_a_line
     return plan
 
 
-def pieces_since(named: Sequence[Named], oldest_ns: int) -> list[Piece]:
-    """All rows that are not before `oldest_ns`."""
-    pieces = []
-    for block, (_, _, samples) in enumerate(named):
-        young = samples.times_ns >= oldest_ns
-        edges = np.flatnonzero(np.diff(young, prepend=False, append=False))
-        pieces += [Piece(block, start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
-    return pieces
-
-
-def lines_of(measurement: str, named: Sequence[Named], pieces: Sequence[Piece]) -> Lines:
+def lines_of(pieces: Sequence[Piece]) -> Lines:
     """The lines of one request. Numba lets go of the interpreter meanwhile."""
-    layouts = [_layout(measurement, *named[piece.block][:2], named[piece.block][2].channels) for piece in pieces]
     rows = [piece.stop - piece.start for piece in pieces]
-    out = np.empty(sum(n * layout.bytes_of_a_line for n, layout in zip(rows, layouts, strict=True)), np.uint8)
+    out = np.empty(sum(n * piece.run.layout.bytes_of_a_line for n, piece in zip(rows, pieces, strict=True)), np.uint8)
     ends = np.empty(sum(rows), np.int64)
-    row_of = np.empty((len(ends), 2), np.int64)
     at, first = 0, 0
-    for piece, layout, n in zip(pieces, layouts, rows, strict=True):
-        samples = named[piece.block][2][piece.start : piece.stop]
+    for piece, n in zip(pieces, rows, strict=True):
+        layout, samples = piece.run.layout, piece.run.samples
         at = write_lines(
             out,
             at,
@@ -177,14 +195,13 @@ def lines_of(measurement: str, named: Sequence[Named], pieces: Sequence[Piece]) 
             layout.multipliers,
             layout.factors,
             layout.decimals,
-            np.ascontiguousarray(samples.times_ns),
-            np.ascontiguousarray(samples.counts),
-            np.ascontiguousarray(samples.flags),
+            samples.times_ns[piece.start : piece.stop],
+            samples.counts[piece.start : piece.stop],
+            samples.flags[piece.start : piece.stop],
             ends[first : first + n],
         )
-        row_of[first : first + n, 0] = piece.block
-        row_of[first : first + n, 1] = np.arange(piece.start, piece.stop)
         first += n
+    row_of = np.concatenate([piece.run.row_of[piece.start : piece.stop] for piece in pieces])
     return Lines(out[:at].tobytes(), ends, row_of)
 
 

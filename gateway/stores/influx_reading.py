@@ -2,26 +2,23 @@
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import islice
 
 import numpy as np
 
 from gateway.stores import StoreBusyError, Trace
 from gateway.stores.decimation import Thinning, joined
-from gateway.stores.influx_http import CONNECTIONS, Cell, InfluxServer, in_threads
+from gateway.stores.influx_http import CONNECTIONS, Cell, InfluxServer, Series, in_threads
 from gateway.stores.influx_lines import field_of
 from gateway.stores.influx_ql import CHANNELS, Place, identifier, of_sensor, select, text, within
 from stream.block import Channel
-from stream.kernels.csv_rows import read_rows
 
 _PAGE_ROWS = 100_000
 _WINDOW_ROWS = 50_000
-_NAME_AND_TAGS = 2
-"""The columns of a CSV answer before its time."""
 
 Layout = tuple[Channel, ...]
 Name = tuple[str, str]
@@ -38,16 +35,23 @@ class Extent:
 
 
 def extents(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Name, Extent]:
-    """Of every sensor, by station and sensor. Raises StoreError."""
+    """Of every sensor that meets the conditions. Raises StoreError."""
     counted, first, last = server.ask(
         *(
             select(f'{what}("flags")', place, *conditions, tail="GROUP BY station, sensor")
             for what in ("count", "first", "last")
         )
     )
-    samples = {(one.tags["station"], one.tags["sensor"]): _whole(one.rows[0][1]) for one in counted}
-    ends = [{(one.tags["station"], one.tags["sensor"]): _whole(one.rows[0][0]) for one in end} for end in (first, last)]
-    return {name: Extent(samples[name], ends[0][name], ends[1][name]) for name in sorted(samples.keys() & ends[1])}
+    samples, first_ns, last_ns = grouped(counted, 1), grouped(first, 0), grouped(last, 0)
+    return {
+        name: Extent(samples[name], first_ns[name], last_ns[name])
+        for name in samples.keys() & first_ns.keys() & last_ns.keys()
+    }
+
+
+def grouped(series: Sequence[Series], column: int) -> dict[Name, int]:
+    """A whole number of each series: the time of its only row in column 0, what was asked for in column 1."""
+    return {(one.tags["station"], one.tags["sensor"]): whole(one.rows[0][column]) for one in series}
 
 
 def layouts(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Name, list[Layout]]:
@@ -65,7 +69,7 @@ def layouts(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Nam
     for one in found:
         _, last_ns, channels = one.rows[0]
         layout = tuple(Channel(*channel) for channel in json.loads(str(channels)))
-        seen[one.tags["station"], one.tags["sensor"]].append((_whole(last_ns), layout))
+        seen[one.tags["station"], one.tags["sensor"]].append((whole(last_ns), layout))
     return {
         name: [layout for _, layout in sorted(each, key=lambda pair: pair[0], reverse=True)]
         for name, each in seen.items()
@@ -89,24 +93,42 @@ async def read(
     reader = _Reader(server, place, where, known.get(name, []))
     thinning = Thinning(extent.first_ns, extent.last_ns, max_points)
     rows = 0
-    windows = _windows(extent)
-    for turn in range(0, len(windows), CONNECTIONS):
-        at_once = [partial(reader.pages, *window) for window in windows[turn : turn + CONNECTIONS]]
-        for page in chain.from_iterable(await in_threads(*at_once)):
+    waiting = deque(_windows(extent))
+    while waiting:
+        ahead = [window for window in islice(waiting, CONNECTIONS) if window.page is None]
+        pages = await in_threads(*(partial(reader.page, window.start_ns, window.stop_ns) for window in ahead))
+        for window, fetched in zip(ahead, pages, strict=True):
+            window.page = fetched
+        while waiting and (page := waiting[0].page) is not None:
             rows += len(page)
-            thinning.add(page)
+            await asyncio.to_thread(thinning.add, page)
+            if len(page) < _PAGE_ROWS:
+                waiting.popleft()
+            else:
+                waiting[0].start_ns, waiting[0].page = int(page.times_ns[-1]) + 1, None
     if rows < extent.samples:
-        raise StoreBusyError(f"InfluxDB told {rows} of {extent.samples} samples of {station}/{sensor}: its log has why")
+        raise StoreBusyError(
+            f"InfluxDB told {rows} of {extent.samples} samples of {station}/{sensor}: its max-row-limit has to be 0"
+        )
     return reader.with_values(await asyncio.to_thread(thinning.picture))
 
 
-def _windows(extent: Extent) -> list[tuple[int, int]]:
-    """The span in equal pieces of about as many samples as a page; several, where there is enough to share."""
+@dataclass(slots=True)
+class _Window:
+    """What is still to be fetched of a piece of the span, and the page that waits for its turn."""
+
+    start_ns: int
+    stop_ns: int
+    page: Trace | None = None
+
+
+def _windows(extent: Extent) -> list[_Window]:
+    """The span in equal pieces of less than a page, as a rule; several, where there is enough to share."""
     count = max(1, -(-extent.samples // _WINDOW_ROWS))
     if extent.samples > _WINDOW_ROWS // CONNECTIONS:
         count = max(count, CONNECTIONS)
     step_ns = -(-(extent.last_ns + 1 - extent.first_ns) // count)
-    return [(start, start + step_ns) for start in range(extent.first_ns, extent.last_ns + 1, step_ns)]
+    return [_Window(start, start + step_ns) for start in range(extent.first_ns, extent.last_ns + 1, step_ns)]
 
 
 class _Reader:
@@ -121,25 +143,11 @@ class _Reader:
         fields = ", ".join(map(identifier, [*(first | by_field), "flags"]))
         self._ask = partial(select, fields, place, where, tail=f"LIMIT {_PAGE_ROWS}")
 
-    def pages(self, t0_ns: int, t1_ns: int) -> list[Trace]:
-        """The samples of a window, in order of time. Raises StoreError."""
-        pages = []
-        while True:
-            page = self._page(t0_ns, t1_ns)
-            pages.append(page)
-            if len(page) < _PAGE_ROWS:
-                return pages
-            t0_ns = int(page.times_ns[-1]) + 1
-
-    def _page(self, t0_ns: int, t1_ns: int) -> Trace:
-        answer = self._server.rows(self._ask(within(t0_ns, t1_ns)))
-        head = answer.find(b"\n") + 1
-        lines = np.frombuffer(answer, np.uint8, offset=head)
-        times_ns = np.empty(min(answer.count(b"\n", head), _PAGE_ROWS), np.int64)
-        values = np.empty((len(times_ns), len(self._channels) + 1))
-        rows = read_rows(lines, _NAME_AND_TAGS, times_ns, values)
-        flags = np.nan_to_num(values[:rows, -1]).astype(np.uint16)
-        return Trace(self._channels, times_ns[:rows], values[:rows, :-1], flags)
+    def page(self, t0_ns: int, t1_ns: int) -> Trace:
+        """The samples of a window, in order of time, or the first _PAGE_ROWS of them. Raises StoreError."""
+        rows = self._server.rows(self._ask(within(t0_ns, t1_ns)), len(self._channels) + 1)
+        flags = np.nan_to_num(rows.values[:, -1]).astype(np.uint16)
+        return Trace(self._channels, rows.times_ns, rows.values[:, :-1], flags)
 
     def with_values(self, trace: Trace) -> Trace:
         """Without the channels of former layouts that have no value here."""
@@ -152,7 +160,8 @@ class _Reader:
         return Trace(channels, trace.times_ns, trace.values[:, keep], trace.flags, trace.thinned)
 
 
-def _whole(cell: Cell) -> int:
+def whole(cell: Cell) -> int:
+    """A cell of an answer that is a whole number."""
     if not isinstance(cell, int):
         raise StoreBusyError(f"InfluxDB answered {cell!r} where a whole number should stand")
     return cell

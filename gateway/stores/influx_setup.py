@@ -7,7 +7,7 @@ from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.rest import ApiException
 
 from gateway.stores import StoreError, StoreHeldError
-from gateway.stores.influx_http import Answer, InfluxServer, Series, problem
+from gateway.stores.influx_http import Answer, InfluxServer, Series, answers, problem
 from gateway.stores.influx_ql import FULL, MINUTES, identifier
 
 _DAY_S = 86_400
@@ -48,11 +48,15 @@ def _prepare_policies(server: InfluxServer) -> None:
 
 def _policies(server: InfluxServer) -> dict[str, timedelta] | None:
     """How long each retention policy keeps, 0 for ever; None when there is no such database."""
+    database = identifier(server.settings.database)
     try:
-        (series,) = server.ask(f"SHOW RETENTION POLICIES ON {identifier(server.settings.database)}")
+        (series,) = server.ask(f"SHOW RETENTION POLICIES ON {database}")
     except StoreHeldError as wrong:
         if "database not found" in str(wrong):
             return None
+        if "HTTP 403" in str(wrong) and server.settings.username:
+            grant = f"GRANT ALL ON {database} TO {identifier(server.settings.username)}"
+            raise StoreHeldError(f"{wrong}: let an administrator make the database and run: {grant}") from wrong
         raise
     return {str(row[0]): _duration(str(row[1])) for one in series for row in _named(one, "name", "duration")}
 
@@ -84,19 +88,24 @@ def _prepare_buckets(server: InfluxServer) -> None:
     settings = server.settings
     ca_file = str(settings.ca_file) if settings.ca_file else None
     with InfluxDBClient(settings.url, settings.secret() or "", org=settings.org, ssl_ca_cert=ca_file) as client:
-        buckets = client.buckets_api()
         for policy, days in _wanted(server).items():
             name, seconds = f"{settings.database}/{policy}", (days or 0) * _DAY_S
-            rule = BucketRetentionRules(type="expire", every_seconds=seconds)  # type: ignore[no-untyped-call]
             try:
-                found = buckets.find_bucket_by_name(name)
-                if found is None:
-                    buckets.create_bucket(bucket_name=name, retention_rules=rule, org=settings.org)
-                elif [one.every_seconds for one in found.retention_rules] != ([seconds] if seconds else []):
-                    found.retention_rules = [rule]
-                    buckets.update_bucket(bucket=found)
+                with answers(settings.url):
+                    _keep_bucket(client, name, seconds)
             except ApiException as refused:
                 raise _bucket_refused(name, refused) from refused
+
+
+def _keep_bucket(client: InfluxDBClient, name: str, seconds: int) -> None:
+    buckets = client.buckets_api()
+    rule = BucketRetentionRules(type="expire", every_seconds=seconds)  # type: ignore[no-untyped-call]
+    found = buckets.find_bucket_by_name(name)  # type: ignore[no-untyped-call]
+    if found is None:
+        buckets.create_bucket(bucket_name=name, retention_rules=rule, org=client.org)
+    elif sum(one.every_seconds or 0 for one in found.retention_rules) != seconds:
+        found.retention_rules = [rule]
+        buckets.update_bucket(bucket=found)
 
 
 def _bucket_refused(name: str, refused: ApiException) -> StoreError:

@@ -2,37 +2,28 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
-from gateway.database import Database, Synchronous, Value
-from gateway.stores import RefusedPoint, StoreDamagedError, StoredSensor, Trace
-from gateway.stores.decimation import Thinning, joined
+from gateway.database import Database, Synchronous
+from gateway.stores import RefusedPoint, StoredSensor, Trace
+from gateway.stores.decimation import joined
+from gateway.stores.sqlite_blocks import Known, keep, learn
 from gateway.stores.sqlite_minutes import Minutes
 from gateway.stores.sqlite_schema import SCHEMA
+from gateway.stores.sqlite_summaries import LEVELS, Reading, Sensor
+from gateway.stores.sqlite_tidy import Tidying
 from stream.block import Block, Channel, Samples
-from stream.codec import decode
-from stream.errors import DecodeError
 
-_KEEP = """INSERT INTO blocks (sensor_id, boot, seq, t0_ns, t1_ns, samples, payload) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (sensor_id, boot, seq) DO NOTHING"""
-# A block that reaches into the span starts at most the longest block's length before it: the index finds it.
-_ENDS = """SELECT min(t0_ns), max(t1_ns) FROM blocks
-    WHERE sensor_id = :id AND t0_ns >= :t0_ns - :longest_ns AND t0_ns < :t1_ns AND t1_ns >= :t0_ns"""
-_CHUNK = """SELECT t0_ns, id, payload FROM blocks
-    WHERE sensor_id = :id AND t0_ns >= :t0_ns - :longest_ns AND t0_ns < :t1_ns AND t1_ns >= :t0_ns
-    AND (t0_ns, id) > (:after_ns, :after_id) ORDER BY t0_ns, id LIMIT :limit"""
 _OLD = "DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE sensor_id = ? AND t0_ns < ? AND t1_ns < ? LIMIT ?)"
 _ENDS_AGAIN = """UPDATE sensors SET first_ns = (SELECT min(t0_ns) FROM blocks WHERE sensor_id = sensors.id),
     last_ns = iif(blocks > 0, last_ns, NULL), longest_ns = iif(blocks > 0, longest_ns, 0) WHERE id = ?"""
 _HELD = "SELECT samples FROM sensors WHERE id = ?"
-_BLOCKS_A_CHUNK = 512
-_BLOCKS_A_TRANSACTION = 4096
-_BEFORE_ALL_NS = -(2**63)
+_SENSOR = "SELECT id, longest_ns, last_ns, channels FROM sensors WHERE station = ? AND sensor = ? AND blocks > 0"
+_BLOCKS_A_TRANSACTION = 500
+_REST_S = 0.02
 
 
 class SqliteStore:
@@ -41,7 +32,9 @@ class SqliteStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._minutes = Minutes(database)
-        self._known: dict[tuple[str, str], tuple[int, tuple[Channel, ...]]] = {}
+        self._reading = Reading(database)
+        self._tidying = Tidying(database, self._reading)
+        self._known: Known = {}
 
     @classmethod
     async def open(cls, path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Self:
@@ -54,41 +47,22 @@ class SqliteStore:
     async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
         """One transaction for all of them; whatever is a block is taken."""
         learned = dict(self._known)
-        async with self._database.transaction() as connection:
-            for block, _ in blocks:
-                name, channels = (block.station, block.sensor), block.samples.channels
-                if name in learned and learned[name][1] == channels:
-                    continue
-                text = json.dumps([(channel.name, channel.unit, channel.lsb) for channel in channels])
-                ((sensor_id,),) = await connection.execute_fetchall(
-                    """INSERT INTO sensors (station, sensor, channels) VALUES (?, ?, ?)
-                       ON CONFLICT (station, sensor) DO UPDATE SET channels = excluded.channels RETURNING id""",
-                    (*name, text),
-                )
-                learned[name] = (sensor_id, channels)
-            await connection.executemany(
-                _KEEP, [_row(learned[block.station, block.sensor][0], block, payload) for block, payload in blocks]
-            )
+        if blocks:
+            async with self._database.transaction() as connection:
+                await learn(connection, blocks, learned)
+                await keep(connection, blocks, learned, time.time_ns())
         self._known = learned
         return []
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
-        """Piece by piece, so that a long span fits into memory and the ingest goes on in between."""
-        found = await self._database.rows(
-            "SELECT id, longest_ns FROM sensors WHERE station = ? AND sensor = ?", (station, sensor)
-        )
+        """From the blocks and what was made of them, piece by piece: the ingest goes on in between."""
+        found = await self._database.rows(_SENSOR, (station, sensor))
         if not found:
             return joined([])
-        span = {"id": found[0][0], "longest_ns": found[0][1], "t0_ns": t0_ns, "t1_ns": t1_ns}
-        ((first, last),) = await self._database.rows(_ENDS, span)
-        if not (isinstance(first, int) and isinstance(last, int)):
-            return joined([])
-        thinning = Thinning(max(first, t0_ns), min(last, t1_ns - 1), max_points)
-        after = {"after_ns": _BEFORE_ALL_NS, "after_id": 0, "limit": _BLOCKS_A_CHUNK}
-        while chunk := await self._database.rows(_CHUNK, span | after):
-            after |= {"after_ns": chunk[-1][0], "after_id": chunk[-1][1]}
-            thinning.add(await asyncio.to_thread(self._trace, [row[2] for row in chunk], t0_ns, t1_ns))
-        return await asyncio.to_thread(thinning.picture)
+        number, longest_ns, last_ns, channels = found[0]
+        end_ns = min(t1_ns, last_ns + 1)
+        held = Sensor(number, longest_ns)
+        return await self._reading.picture(held, t0_ns, end_ns, len(json.loads(channels)), max_points)
 
     async def sensors(self) -> list[StoredSensor]:
         """From the summaries that every transaction keeps."""
@@ -100,29 +74,43 @@ class SqliteStore:
 
     async def latest(self, station: str, sensor: str) -> Trace:
         """The newest by its own time, not by its arrival."""
-        found = await self._database.rows(
-            "SELECT last_ns FROM sensors WHERE station = ? AND sensor = ? AND blocks > 0", (station, sensor)
-        )
+        found = await self._database.rows(_SENSOR, (station, sensor))
         if not found:
             return joined([])
-        last_ns = found[0][0]
+        last_ns = found[0][2]
         trace = await self.read(station, sensor, last_ns, last_ns + 1, 1)
         return Trace(trace.channels, trace.times_ns[-1:], trace.values[-1:], trace.flags[-1:])
 
     async def forget(self, before_ns: int) -> int:
-        """A few thousand blocks a transaction, so that the ingest need not wait long in between."""
+        """Some hundred blocks a transaction, with a rest after it, so that the ingest need not wait long."""
         forgotten = 0
-        for (sensor_id,) in await self._database.rows("SELECT id FROM sensors"):
-            while True:
+        for (sensor_id,) in await self._database.rows("SELECT id FROM sensors WHERE first_ns < ?", (before_ns,)):
+            gone = _BLOCKS_A_TRANSACTION
+            while gone == _BLOCKS_A_TRANSACTION:
                 async with self._database.transaction() as connection:
+                    for level, grid in enumerate(LEVELS):  # what was made of them, and is not to be made again
+                        old = (sensor_id, level, -(-before_ns // grid.chunk_ns))
+                        for made in ("summaries", "changed"):
+                            await connection.execute(
+                                f"DELETE FROM {made} WHERE sensor_id = ? AND level = ? AND chunk < ?",  # noqa: S608
+                                old,
+                            )
                     ((held,),) = await connection.execute_fetchall(_HELD, (sensor_id,))
                     cursor = await connection.execute(_OLD, (sensor_id, before_ns, before_ns, _BLOCKS_A_TRANSACTION))
+                    gone = cursor.rowcount
                     await connection.execute(_ENDS_AGAIN, (sensor_id,))
                     ((still_held,),) = await connection.execute_fetchall(_HELD, (sensor_id,))
                 forgotten += held - still_held
-                if cursor.rowcount < _BLOCKS_A_TRANSACTION:
-                    break
+                await asyncio.sleep(_REST_S if gone == _BLOCKS_A_TRANSACTION else 0)
         return forgotten
+
+    async def tidy(self, now_ns: int) -> bool:
+        """Sums up some of what has come; whether there is more to do. For one process at a time, every few seconds."""
+        return await self._tidying.some(now_ns)
+
+    async def give_back(self) -> bool:
+        """Returns some of the room that forgetting left to the file system; whether there is more."""
+        return await self._database.give_back()
 
     async def keep_minutes(self, station: str, sensor: str, minutes: Samples) -> None:
         """In blocks of a day."""
@@ -144,27 +132,6 @@ class SqliteStore:
         """Close the file; twice is once."""
         await self._database.close()
 
-    def _trace(self, payloads: Sequence[bytes], t0_ns: int, t1_ns: int) -> Trace:
-        """The samples of some blocks that lie in the span."""
-        try:
-            runs = groupby((decode(payload).samples for payload in payloads), key=lambda samples: samples.channels)
-            return joined([_clipped(Samples.joined(list(run)), t0_ns, t1_ns) for _, run in runs])
-        except DecodeError as wrong:
-            raise StoreDamagedError(f"{self._database.path}: a block in it cannot be read any more: {wrong}") from wrong
-
-
-def _row(sensor_id: int, block: Block, payload: bytes) -> tuple[Value, ...]:
-    times_ns = block.samples.times_ns
-    boot = block.boot - 2**64 if block.boot >= 2**63 else block.boot  # SQLite's integers have a sign
-    return (sensor_id, boot, block.seq, int(times_ns.min()), int(times_ns.max()), len(times_ns), payload)
-
 
 def _channels(text: str) -> tuple[Channel, ...]:
     return tuple(Channel(*channel) for channel in json.loads(text))
-
-
-def _clipped(samples: Samples, t0_ns: int, t1_ns: int) -> Trace:
-    inside = (samples.times_ns >= t0_ns) & (samples.times_ns < t1_ns)
-    counts = samples.counts[inside]
-    values = [channel.physical(counts[:, column]) for column, channel in enumerate(samples.channels)]
-    return Trace(samples.channels, samples.times_ns[inside], np.stack(values, axis=1), samples.flags[inside])

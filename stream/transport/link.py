@@ -7,9 +7,9 @@ link is down: the outbox is the queue (a PUBACK is no delivery, and paho's queue
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -18,27 +18,27 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from stream.transport.broker import BrokerSettings
+from stream.transport.inbox import MOST_BYTES, Inbox, Message
+from stream.transport.read_ahead import Client, Publication
+
+__all__ = ["Link", "Message", "shared"]
 
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_S = 3600
 IN_FLIGHT = 20
 """Measured: the best window for a paho publisher; and mosquitto's own default towards a subscriber."""
-INBOX_LIMIT = 2000
-"""Messages waiting in memory before the link stops reading from its socket."""
+RECEIVE_MAXIMUM = 1000
+"""Messages that a version 5 broker sends before it waits for acknowledgements: two batches of the ingest."""
+_SHARED = "$share/"
 ANSWER_S = 5.0
 """A 3.1.1 broker may misread a version 5 CONNECT and wait for the rest of it for ever (amqtt does)."""
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it came; `receipt` is what `Link.acknowledge` needs."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    receipt: tuple[int, int, int]
+def shared(group: str, topic: str) -> str:
+    """A subscription of which each message comes to one member only. Not every broker has them (amqtt does not)."""
+    return f"{_SHARED}{group}/{topic}"
 
 
 class Link:
@@ -55,14 +55,18 @@ class Link:
         *,
         subscriptions: tuple[str, ...] = (),
         will: tuple[str, bytes] | None = None,
+        stateless: bool = False,
     ) -> None:
+        """`stateless`: the broker forgets this client with its connection; for members of a shared subscription, whose
+        share would otherwise wait for one that may never come back."""
         self._broker, self._client_id = broker, client_id
         self._subscriptions, self._will = subscriptions, will
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._room = threading.Event()
-        self._room.set()
-        self._client: paho.Client | None = None
-        self._generation = 0
+        self._stateless = stateless
+        self._inbox = Inbox()
+        self._client: Client | None = None
+        self._connection = 0
+        self.window = IN_FLIGHT
+        """How many messages the broker sends before it waits for acknowledgements, as far as this end can tell."""
         self.connected = asyncio.Event()
         self.on_connected: Callable[[], None] | None = None
         """Called in the event loop each time the link has come up and its subscriptions are asked for."""
@@ -72,10 +76,10 @@ class Link:
         loop = asyncio.get_running_loop()
         protocol = MQTTProtocolVersion.MQTTv311 if self._broker.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
         while True:
-            self._generation += 1
             outcome: asyncio.Queue[str] = asyncio.Queue()
-            client = self._make_client(loop, protocol, self._generation, outcome)
+            client = self._make_client(loop, protocol, outcome)
             self._client = client
+            self._inbox.release(reopen=True)
             try:
                 client.loop_start()
                 await self._version_refused(outcome)
@@ -84,7 +88,7 @@ class Link:
             finally:
                 self.connected.clear()
                 self._client = None
-                self._room.set()
+                self._inbox.release()
                 client.disconnect()
                 await asyncio.shield(asyncio.to_thread(client.loop_stop))
 
@@ -100,21 +104,15 @@ class Link:
             if happening == "wrong version" and self._broker.protocol == "auto":
                 return
 
-    async def receive(self, most: int) -> list[Message]:
-        """Waits for a message and takes what came with it: at least one, at most `most`."""
-        messages = [await self._inbox.get()]
-        while len(messages) < most and not self._inbox.empty():
-            messages.append(self._inbox.get_nowait())
-        if self._inbox.qsize() < INBOX_LIMIT // 2:
-            self._room.set()
-        return messages
+    async def receive(self, most: int, most_bytes: int = MOST_BYTES) -> list[Message]:
+        """Waits for a message and takes what came with it: at least one, at most `most`, about `most_bytes`."""
+        return await self._inbox.take(most, most_bytes)
 
-    def acknowledge(self, messages: list[Message]) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tells the broker that these are durable here. A receipt of an earlier connection is worth nothing."""
-        for message in messages:
-            mid, qos, generation = message.receipt
-            if qos and self._client is not None and generation == self._generation:
-                self._client.ack(mid, qos)
+        if self._client is not None:
+            receipts = (message.receipt for message in messages)
+            self._client.ack_all([mid for mid, qos, connection in receipts if qos and connection == self._connection])
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Hands a message to the connection with QoS 1. False when there is none: it has to be offered again."""
@@ -127,16 +125,16 @@ class Link:
         self,
         loop: asyncio.AbstractEventLoop,
         protocol: MQTTProtocolVersion,
-        generation: int,
         outcome: asyncio.Queue[str],
-    ) -> paho.Client:
+    ) -> Client:
         five = protocol == MQTTProtocolVersion.MQTTv5
-        client = paho.Client(
+        self.window = RECEIVE_MAXIMUM if five else IN_FLIGHT
+        client = Client(
             CallbackAPIVersion.VERSION2,
             self._client_id,
             protocol=protocol,
             manual_ack=True,
-            clean_session=None if five else False,
+            clean_session=None if five else self._stateless,
         )
         client.max_inflight_messages_set(IN_FLIGHT)
         client.reconnect_delay_set(1, 10)
@@ -147,23 +145,30 @@ class Link:
         if self._will is not None:
             client.will_set(*self._will, qos=1, retain=True)
 
-        self._attach(client, loop, generation, outcome)
+        self._attach(client, loop, outcome)
         if five:
             wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            wishes.SessionExpiryInterval = SESSION_EXPIRY_S
-            wishes.ReceiveMaximum = 200
+            wishes.SessionExpiryInterval = 0 if self._stateless else SESSION_EXPIRY_S
+            wishes.ReceiveMaximum = RECEIVE_MAXIMUM
             client.connect_async(
-                self._broker.host, self._broker.port, self._broker.keepalive_s, clean_start=False, properties=wishes
+                self._broker.host,
+                self._broker.port,
+                self._broker.keepalive_s,
+                clean_start=self._stateless,
+                properties=wishes,
             )
         else:
             client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
         return client
 
-    def _attach(
-        self, client: paho.Client, loop: asyncio.AbstractEventLoop, generation: int, outcome: asyncio.Queue[str]
-    ) -> None:
+    def _attach(self, client: Client, loop: asyncio.AbstractEventLoop, outcome: asyncio.Queue[str]) -> None:
         """Brings what happens on paho's thread into the event loop."""
         five = client.protocol == MQTTProtocolVersion.MQTTv5
+        filters = [asked.split("/", 2)[2] if asked.startswith(_SHARED) else asked for asked in self._subscriptions]
+
+        @lru_cache(maxsize=4096)
+        def asked_for(topic: str) -> bool:
+            return any(paho.topic_matches_sub(asked, topic) for asked in filters)
 
         def tell(happening: Callable[[], None]) -> None:
             if not loop.is_closed():
@@ -179,6 +184,7 @@ class Link:
                 if str(reason) == _UNSUPPORTED_VERSION:
                     tell(lambda: outcome.put_nowait("wrong version"))
                 return
+            self._connection += 1
             if self._subscriptions:
                 client.subscribe([(topic, 1) for topic in self._subscriptions])
             log.info("connected to the broker at %s", self._broker.url)
@@ -197,17 +203,16 @@ class Link:
             log.warning("no broker at %s yet: trying again", self._broker.url)
 
         def on_message(_c: paho.Client, _u: object, message: paho.MQTTMessage) -> None:
-            if not any(paho.topic_matches_sub(asked, message.topic) for asked in self._subscriptions):
+            on_publication(Publication(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+
+        def on_publication(came: Publication) -> None:
+            if not asked_for(came.topic):
                 # amqtt gives a session that comes back what was meant for another one.
-                log.debug("not asked for: a message on %s", message.topic)
-                client.ack(message.mid, message.qos)
+                log.debug("not asked for: a message on %s", came.topic)
+                client.ack(came.mid, came.qos)
                 return
-            if self._inbox.qsize() >= INBOX_LIMIT:
-                self._room.clear()
-                self._room.wait()
-            receipt = (message.mid, message.qos, generation)
-            arrived = Message(message.topic, bytes(message.payload), message.retain, receipt)
-            tell(lambda: self._inbox.put_nowait(arrived))
+            receipt = (came.mid, came.qos, self._connection)
+            self._inbox.put(Message(came.topic, came.payload, came.retained, receipt, time.monotonic()), loop)
 
         def on_publish(_c: paho.Client, _u: object, _m: int, reason: ReasonCode, _p: Properties | None) -> None:
             if reason.is_failure:
@@ -215,6 +220,7 @@ class Link:
 
         client.on_connect, client.on_disconnect, client.on_connect_fail = on_connect, on_disconnect, on_connect_fail
         client.on_message, client.on_publish, client.on_socket_open = on_message, on_publish, on_socket_open
+        client.on_publication = on_publication
 
     def _came_up(self) -> None:
         self.connected.set()

@@ -9,12 +9,16 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import create_app
+from gateway.arrivals import Arrival, seen_in
+from gateway.incoming import Received
 from gateway.live import Hub
-from gateway.quarantine import Quarantine
+from gateway.quarantine import Quarantine, Refusal
+from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
@@ -23,6 +27,7 @@ from stream.codec import encode
 from stream.events import Event, Kind, Severity, event_id
 from stream.flags import Flag
 from stream.instant import iso
+from stream.kernels.span import span_of
 from stream.messages import Status
 
 S = 1_000_000_000
@@ -39,10 +44,16 @@ class Gateway:
     stations: Stations
     quarantine: Quarantine
     hub: Hub
+    reception: Reception
+    connected: bool = True
 
     def app(self, web: Path, *, loopback: bool = True) -> FastAPI:
         return create_app(
-            self.store, self.desk, self.stations, self.hub, self.quarantine, web, version="1.2.3", loopback=loopback
+            *(self.store, self.desk, self.stations, self.hub, self.quarantine, web),
+            reception=self.reception,
+            connected=lambda: self.connected,
+            version="1.2.3",
+            loopback=loopback,
         )
 
 
@@ -52,7 +63,8 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     records = await open_records(tmp_path / "gateway.db")
     hub = Hub()
     desk = AlertDesk(records, AlertSettings(), [], hub)
-    yield Gateway(store, desk, await Stations.open(records, desk, hub, NOW), Quarantine(records), hub)
+    stations = await Stations.open(records, desk, hub, NOW)
+    yield Gateway(store, desk, stations, Quarantine(records), hub, Reception(stations, hub))
     await store.close()
     await records.close()
 
@@ -110,7 +122,8 @@ async def test_stations_are_listed_with_state_sensors_and_what_is_stored(
     status = {"state": "online", "boot": 1, "version": "9", "position": {"latitude": 50, "longitude": 17}}
     await gateway.stations.take("conrad", Status.model_validate(status), NOW)
     await gateway.store.append([(block(), encode(block()))])
-    gateway.stations.saw(block(), NOW)
+    one = block()
+    gateway.stations.saw(seen_in([Received(one, *span_of(one.samples.times_ns))])[0], NOW)
     other = Block("hon", "f", 1, 0, block().samples)
     await gateway.store.append([(other, encode(other))])
     told = (await client.get("/api/v1/stations")).json()
@@ -251,7 +264,9 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
         "/api/v1/alerts",
         "/api/v1/notifications",
         "/api/v1/quarantine",
+        "/api/v1/accounts",
         "/api/v1/live",
+        "/metrics",
         "/healthz",
         "/readyz",
     }
@@ -308,3 +323,47 @@ async def test_a_station_that_is_named_like_a_script_stays_text(client: httpx.As
     answer = await client.get("/api/v1/quarantine")
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.text)["entries"][0]["reason"] == "<img onerror=alert(1)>"
+
+
+async def test_accounts_add_up_and_metrics_say_the_same(client: httpx.AsyncClient, gateway: Gateway) -> None:
+    sensor = {"name": "fge", "accepted": 100, "evicted": 7, "refused": 3}
+    status = {"state": "online", "boot": 1, "backlog_blocks": 4, "backlog_bytes": 999, "sensors": [sensor]}
+    await gateway.stations.take("conrad", Status.model_validate(status), NOW)
+    samples = len(block().samples)
+    await gateway.store.append([(block(), encode(block()))])
+    topic = "mag/1/conrad/fge/block"
+    await gateway.quarantine.add_all([Refusal(topic, b"x=1", "type conflict", 1), Refusal(topic, b"junk", "no")], NOW)
+    one = block()
+    seen = seen_in([Received(one, *span_of(one.samples.times_ns))])
+    gateway.reception.took(Arrival(live=True, seen=seen, messages=3, bytes=50, refused=2, waits=(1, 2, *[0] * 12)))
+    gateway.reception.failed("the store")
+    (told,) = (await client.get("/api/v1/accounts")).json()["accounts"]
+    assert (told["accepted"], told["stored"], told["quarantined"], told["evicted"]) == (100, samples, 4, 7)
+    assert told["in_flight"] == 100 - samples - 4 - 7
+
+    answer = await client.get("/metrics")
+    values = {
+        (one.name, *one.labels.values()): one.value
+        for family in text_string_to_metric_families(answer.text)
+        for one in family.samples
+    }
+    assert values["magwatch_samples_in_flight", "fge", "conrad"] == told["in_flight"]
+    assert values["magwatch_outbox_bytes", "conrad"] == 999
+    assert values["magwatch_ingest_samples_total", "live"] == samples
+    assert values["magwatch_ingest_refused_total", "live"] == 2
+    assert values["magwatch_commit_seconds_bucket", "live", "0.01"] == 3
+    assert values["magwatch_commit_seconds_count", "live"] == 3
+    assert values["magwatch_failures_total", "the store"] == 1
+    assert values["magwatch_quarantine_entries",] == 2
+    assert values["magwatch_store_up",] == 1
+    await gateway.store.close()
+    down = await client.get("/metrics")
+    assert (down.status_code, "magwatch_store_up 0.0" in down.text) == (200, True)
+
+
+async def test_a_gateway_without_its_broker_is_alive_and_not_ready(client: httpx.AsyncClient, gateway: Gateway) -> None:
+    assert (await client.get("/readyz")).status_code == 200
+    gateway.connected = False
+    assert (await client.get("/healthz")).status_code == 200
+    refused = await client.get("/readyz")
+    assert (refused.status_code, refused.json()["detail"]) == (503, "no connection to the broker")

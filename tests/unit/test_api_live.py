@@ -17,6 +17,7 @@ from gateway.alerts.rules import AlertSettings
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.live import Client, Hub, samples_message
 from gateway.quarantine import Quarantine
+from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
@@ -123,7 +124,12 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     hub = Hub()
     desk = AlertDesk(records, AlertSettings(), [], hub)
     stations = await Stations.open(records, desk, hub, T0_NS)
-    app = create_app(store, desk, stations, hub, Quarantine(records), tmp_path, version="1")
+    app = create_app(
+        *(store, desk, stations, hub, Quarantine(records), tmp_path),
+        reception=Reception(stations, hub),
+        connected=lambda: True,
+        version="1",
+    )
     listening = listening_socket("127.0.0.1", 0)
     api = ApiServer(app, hub)
     task = asyncio.create_task(api.serve(sockets=[listening]))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ingest import RejectedError, block_of, event_or_status_of, ranges
+from gateway.commits import ranges
+from gateway.incoming import RejectedError, block_of, event_or_status_of
 from stream.block import Block, Channel, Samples
 from stream.codec import encode
 from stream.events import Event, Kind, Severity, event_id
@@ -35,7 +36,7 @@ def event(**changes: object) -> bytes:
 
 
 def test_a_good_block_and_a_good_event_are_taken() -> None:
-    assert block_of(message("mag/1/wic/fge/block", block())).seq == 2
+    assert block_of(message("mag/1/wic/fge/block", block())).block.seq == 2
     taken = event_or_status_of(message("mag/1/wic/fge/event", event()))
     assert isinstance(taken, Event)
     assert taken.start == NOW_NS

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.stores.influx_lines import LINES, MOST_BYTES, Piece, field_of, lines_of, pieces_since, requests
+from gateway.stores.influx_lines import LINES, MOST_BYTES, Lines, Named, field_of, lines_of, requests, runs_of
 from stream.block import MAX_COUNT, MISSING, Channel, Samples
-from stream.kernels.csv_rows import read_rows
 from stream.kernels.line_protocol import write_lines
 from tests import naive_line_protocol as naive
 
+XYZ = tuple(Channel(name, "nT", 0.01) for name in "xyz")
 COUNTS = st.one_of(
     st.sampled_from([MISSING, MISSING + 1, -1, 0, 1, 9, 10, 99, 100, MAX_COUNT]),
     st.integers(-(2**31), MAX_COUNT),
@@ -25,6 +25,11 @@ def samples_of(channels: tuple[Channel, ...], counts: list[list[int]], times_ns:
     times = np.array(times_ns if times_ns is not None else range(n), np.int64)
     flags = (np.arange(n) * 13_107 % 65_536).astype(np.uint16)
     return Samples(channels, times, np.array(counts, np.int32).reshape(n, len(channels)), flags)
+
+
+def all_lines(*named: Named) -> Lines:
+    (pieces,) = requests(runs_of("magnetic", named, -(2**63)), 10_000)
+    return lines_of(pieces)
 
 
 @settings(deadline=None, max_examples=60)
@@ -72,7 +77,7 @@ def test_every_count_comes_back_from_the_digits_of_its_value(lsb: float) -> None
     channel = Channel("x", "nT", lsb)
     counts = [*range(-300, 300), MISSING, MISSING + 1, MAX_COUNT, 2_087_375, -1_234_567_891]
     samples = samples_of((channel,), [[count] for count in counts])
-    lines = lines_of("m", [("a", "b", samples)], [Piece(0, 0, len(counts))])
+    lines = all_lines(("a", "b", samples))
     written = [lines.part(k, k + 1).decode() for k in range(len(counts))]
     values = [float(line.split()[1].split(",")[0].removeprefix("x=")) if "x=" in line else np.nan for line in written]
     assert channel.counts(np.array(values)).tolist() == counts
@@ -80,41 +85,6 @@ def test_every_count_comes_back_from_the_digits_of_its_value(lsb: float) -> None
     assert len({len(share) for share in shares}) == 1, "fixed decimals"
     if lsb in (0.01, 0.25, 1 / 128, 10.0):
         assert Decimal(written[-1].split("x=")[1].split(",")[0]) == Decimal(lsb if lsb != 0.01 else "0.01") * counts[-1]
-
-
-@settings(deadline=None, max_examples=100)
-@given(
-    times_ns=st.lists(st.integers(-(2**63) + 1, 2**63 - 1), min_size=1, max_size=4),
-    values=st.lists(
-        st.one_of(
-            st.none(),
-            st.integers(-(10**15), 10**15).map(lambda count: count / 100),
-            st.integers(-(2**53), 2**53).map(float),
-            st.sampled_from([1.5e-7, 2.25e20, -1e22]),
-        ),
-        min_size=4,
-        max_size=8,
-    ),
-)
-def test_rows_of_csv_are_read_as_the_twin_reads_them(times_ns: list[int], values: list[float | None]) -> None:
-    columns = len(values) // len(times_ns)
-    table = [values[k * columns : (k + 1) * columns] for k in range(len(times_ns))]
-    text = "".join(
-        f"magnetic,,{time_ns},{','.join('' if value is None else repr(value).removesuffix('.0') for value in row)}\n"
-        for time_ns, row in zip(times_ns, table, strict=True)
-    )
-    text += "\nname,tags,time,other\n"
-    ref_times_ns, ref = naive.rows(text, 2, columns)
-    times, comp = np.empty(len(times_ns) + 2, np.int64), np.empty((len(times_ns) + 2, columns))
-    assert read_rows(np.frombuffer(text.encode(), np.uint8), 2, times, comp) == len(times_ns)
-    assert np.array_equal(times[: len(times_ns)], ref_times_ns)
-    assert np.array_equal(comp[: len(times_ns)], ref, equal_nan=True)
-
-
-def test_rows_end_where_the_room_ends() -> None:
-    times_ns, values = np.empty(1, np.int64), np.empty((1, 1))
-    assert read_rows(np.frombuffer(b"m,,5,1\nm,,6,2", np.uint8), 2, times_ns, values) == 1
-    assert (times_ns[0], values[0, 0]) == (5, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -137,43 +107,42 @@ def test_a_channel_has_a_field_that_nothing_else_can_have(channel: Channel, fiel
 
 def test_names_are_escaped_and_none_can_end_a_line() -> None:
     samples = samples_of((Channel("a, b=c\n", "nT", 1.0),), [[7]])
-    lines = lines_of("magnetic", [("st ation,x=1", "sen=sor", samples)], [Piece(0, 0, 1)])
+    lines = all_lines(("st ation,x=1", "sen=sor", samples))
     assert lines.data == rb"magnetic,station=st\ ation\,x\=1,sensor=sen\=sor a\,\ b\=c%0A=7,flags=0i 0" + b"\n"
 
 
 def test_a_request_has_at_least_5000_lines_where_there_are_so_many() -> None:
-    xyz = tuple(Channel(name, "nT", 0.01) for name in "xyz")
-    named = [("a", "b", samples_of(xyz, [[1, 2, 3]] * 700)) for _ in range(33)]
-    plan = requests("magnetic", named, pieces_since(named, 0), 10_000)
-    sizes = [sum(piece.stop - piece.start for piece in pieces) for pieces in plan]
+    named = [("a", f"s{k % 3}", samples_of(XYZ, [[1, 2, 3]] * 700)) for k in range(33)]
+    plan = [lines_of(pieces) for pieces in requests(runs_of("magnetic", named, 0), 10_000)]
+    sizes = [len(lines) for lines in plan]
     assert len(sizes) == 23_100 // LINES
     assert sum(sizes) == 23_100
     assert min(sizes) > LINES
-    rows = [(piece.block, row) for pieces in plan for piece in pieces for row in range(piece.start, piece.stop)]
-    assert rows == [(k, row) for k in range(33) for row in range(700)]
+    rows = np.concatenate([lines.row_of for lines in plan])
+    assert sorted(map(tuple, rows.tolist())) == [(k, row) for k in range(33) for row in range(700)]
 
 
 def test_a_request_of_many_channels_stays_below_what_a_server_takes() -> None:
     wide = tuple(Channel(f"{'long name' * 20}{k}", "nT", 0.01) for k in range(32))
-    named = [("a", "b", samples_of(wide, [[MAX_COUNT] * 32] * 4000))]
-    plan = requests("magnetic", named, pieces_since(named, 0), 10_000)
+    plan = requests(runs_of("magnetic", [("a", "b", samples_of(wide, [[MAX_COUNT] * 32] * 4000))], 0), 10_000)
     assert len(plan) > 1
-    assert max(len(lines_of("magnetic", named, pieces).data) for pieces in plan) < MOST_BYTES
+    assert max(len(lines_of(pieces).data) for pieces in plan) < MOST_BYTES
 
 
 def test_what_is_older_than_is_kept_goes_into_no_request() -> None:
-    xyz = tuple(Channel(name, "nT", 0.01) for name in "xyz")
-    named = [
-        ("a", "b", samples_of(xyz, [[1, 2, 3]] * 6, [5, 15, 16, 3, 17, 4])),
-        ("a", "b", samples_of(xyz, [[1, 2, 3]])),
-    ]
-    assert pieces_since(named, 10) == [Piece(0, 1, 3), Piece(0, 4, 5)]
+    mixed, old = samples_of(XYZ, [[1, 2, 3]] * 6, [5, 15, 16, 3, 17, 4]), samples_of(XYZ, [[1, 2, 3]])
+    runs = runs_of("magnetic", [("a", "b", old), ("a", "b", mixed), ("a", "c", old)], 10)
+    assert np.concatenate([run.row_of for run in runs]).tolist() == [[1, 1], [1, 2], [1, 4]]
+    assert sum(len(pieces) for pieces in requests(runs, 10_000)) == 1
+    assert requests(runs_of("magnetic", [("a", "c", old)], 10), 10_000) == []
 
 
 def test_lines_are_found_again_by_block_and_row() -> None:
     one = (Channel("x", "nT", 1.0),)
-    named = [("a", "b", samples_of(one, [[k] for k in range(9)])), ("a", "c", samples_of(one, [[70], [71]]))]
-    lines = lines_of("m", named, [Piece(0, 7, 9), Piece(1, 1, 2)])
-    assert lines.row_of.tolist() == [[0, 7], [0, 8], [1, 1]]
-    assert lines.part(1, 3).decode().count("\n") == 2
-    assert lines.part(2, 3).startswith(b"m,station=a,sensor=c x=71,")
+    of_b, of_c = [samples_of(one, [[k], [k + 1]]) for k in (0, 5)], samples_of(one, [[70], [71]])
+    lines = all_lines(("a", "b", of_b[0]), ("a", "c", of_c), ("a", "b", of_b[1]))
+    found = {tuple(at): lines.part(k, k + 1).split()[:2] for k, at in enumerate(lines.row_of.tolist())}
+    assert found[2, 1] == [b"magnetic,station=a,sensor=b", b"x=6,flags=13107i"]
+    assert found[1, 0] == [b"magnetic,station=a,sensor=c", b"x=70,flags=0i"]
+    assert len(found) == 6
+    assert lines.part(0, 6) == lines.data

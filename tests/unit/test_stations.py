@@ -9,10 +9,12 @@ import pytest
 
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
+from gateway.arrivals import Seen, seen_in
 from gateway.database import Database
+from gateway.incoming import Received
 from gateway.live import Hub
 from gateway.records import open_records
-from gateway.silence import SensorRecord, StationRecord, judged, with_block, with_status
+from gateway.silence import SensorRecord, StationRecord, judged, with_seen, with_status
 from gateway.stations import Stations
 from stream.block import Block, Channel, Samples
 from stream.messages import Position, SensorInfo, Status
@@ -25,6 +27,12 @@ CHANNELS = (Channel("x", "nT", 0.01),)
 def block(last_ns: int, *, n: int = 10, hz: float = 10.0, boot: int = 1, sensor: str = "fge") -> Block:
     times_ns = last_ns - np.arange(n, dtype=np.int64)[::-1] * round(S / hz)
     return Block("conrad", sensor, boot, 0, Samples.raw(CHANNELS, times_ns, np.zeros((n, 1), np.int32)))
+
+
+def seen(last_ns: int, *, n: int = 10, hz: float = 10.0, boot: int = 1, sensor: str = "fge") -> Seen:
+    """What a batch of one such block tells."""
+    one = block(last_ns, n=n, hz=hz, boot=boot, sensor=sensor)
+    return seen_in([Received(one, int(one.samples.times_ns[0]), last_ns)])[0]
 
 
 def birth(boot: int = 1, **more: object) -> Status:
@@ -61,12 +69,12 @@ def test_nobody_is_silent_before_having_had_time_to_speak_to_this_gateway() -> N
 
 
 def test_the_rate_is_learned_from_the_blocks_own_times() -> None:
-    learned = with_block(SensorRecord(), block(NOW, n=50, hz=10), NOW)
+    learned = with_seen(SensorRecord(), seen(NOW, n=50, hz=10), NOW)
     assert learned.rate_hz == pytest.approx(10)
     assert learned.block_ns == 5 * S
-    one_by_one = with_block(with_block(SensorRecord(), block(NOW, n=1), NOW), block(NOW + 4 * S, n=1), NOW)
+    one_by_one = with_seen(with_seen(SensorRecord(), seen(NOW, n=1), NOW), seen(NOW + 4 * S, n=1), NOW)
     assert (one_by_one.rate_hz, one_by_one.block_ns) == (0.25, 4 * S)
-    assert with_block(learned, block(NOW - 100 * S), NOW + S).last_ns == NOW
+    assert with_seen(learned, seen(NOW - 100 * S), NOW + S).last_ns == NOW
 
 
 def test_a_will_counts_only_for_the_boot_that_was_born_last() -> None:
@@ -111,7 +119,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
 async def test_a_station_shows_what_its_birth_and_its_data_say(fleet: Fleet) -> None:
     position = Position(latitude=50.2, longitude=17.6, elevation_m=200)
     await fleet.stations.take("conrad", birth(position=position, version="1.2", backlog_blocks=7), NOW)
-    fleet.stations.saw(block(NOW - S), NOW)
+    fleet.stations.saw(seen(NOW - S), NOW)
     (view,) = fleet.stations.views(NOW + S)
     assert (view.state, view.version, view.backlog_blocks, view.position) == ("streaming", "1.2", 7, position)
     (sensor,) = view.sensors
@@ -120,12 +128,12 @@ async def test_a_station_shows_what_its_birth_and_its_data_say(fleet: Fleet) -> 
 
 
 async def test_silence_opens_one_alert_that_ends_when_data_comes_back(fleet: Fleet) -> None:
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     for second in range(1, 200):
         await fleet.stations.tick(NOW + second * S)
     assert await fleet.alarms() == [("silent", "firing")]
     assert (await fleet.desk.events())[0].end is None
-    fleet.stations.saw(block(NOW + 200 * S), NOW + 200 * S)
+    fleet.stations.saw(seen(NOW + 200 * S), NOW + 200 * S)
     await fleet.stations.tick(NOW + 201 * S)
     assert await fleet.alarms() == [("silent", "resolved")]
     assert len(await fleet.desk.events()) == 1
@@ -133,25 +141,25 @@ async def test_silence_opens_one_alert_that_ends_when_data_comes_back(fleet: Fle
 
 async def test_a_will_is_told_at_once_and_a_new_birth_alone_does_not_end_it(fleet: Fleet) -> None:
     await fleet.stations.take("conrad", birth(), NOW)
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     await fleet.stations.take("conrad", will(), NOW + S)
     assert await fleet.alarms() == [("silent", "firing")]
     await fleet.stations.take("conrad", birth(boot=2), NOW + 2 * S)
     assert fleet.stations.views(NOW + 2 * S)[0].state == "silent"
     assert await fleet.alarms() == [("silent", "firing")]
-    fleet.stations.saw(block(NOW + 3 * S, boot=2), NOW + 3 * S)
+    fleet.stations.saw(seen(NOW + 3 * S, boot=2), NOW + 3 * S)
     await fleet.stations.tick(NOW + 4 * S)
     assert await fleet.alarms() == [("silent", "resolved")]
 
 
 async def test_blocks_still_on_their_way_when_the_will_came_are_no_sign_of_life(fleet: Fleet) -> None:
     await fleet.stations.take("conrad", birth(), NOW)
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     await fleet.stations.take("conrad", will(), NOW + 2 * S)
-    fleet.stations.saw(block(NOW + S), NOW + 3 * S)
+    fleet.stations.saw(seen(NOW + S), NOW + 3 * S)
     await fleet.stations.tick(NOW + 4 * S)
     assert fleet.stations.views(NOW + 4 * S)[0].state == "silent"
-    fleet.stations.saw(block(NOW + 5 * S), NOW + 5 * S)
+    fleet.stations.saw(seen(NOW + 5 * S), NOW + 5 * S)
     await fleet.stations.tick(NOW + 6 * S)
     assert fleet.stations.views(NOW + 6 * S)[0].state == "streaming"
     assert await fleet.alarms() == [("silent", "resolved")]
@@ -159,7 +167,7 @@ async def test_blocks_still_on_their_way_when_the_will_came_are_no_sign_of_life(
 
 async def test_a_restart_knows_everybody_and_neither_ends_nor_doubles_a_silence(fleet: Fleet) -> None:
     await fleet.stations.take("conrad", birth(), NOW)
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     await fleet.stations.tick(NOW + 90 * S)
     for k in range(1, 4):
         await fleet.restart(NOW + 100 * k * S)
@@ -169,23 +177,23 @@ async def test_a_restart_knows_everybody_and_neither_ends_nor_doubles_a_silence(
         assert fleet.stations.views(NOW + 100 * k * S)[0].state == "silent"
     assert await fleet.alarms() == [("silent", "firing")]
     assert len(await fleet.desk.events()) == 1
-    fleet.stations.saw(block(NOW + 400 * S), NOW + 400 * S)
+    fleet.stations.saw(seen(NOW + 400 * S), NOW + 400 * S)
     await fleet.stations.tick(NOW + 401 * S)
     assert await fleet.alarms() == [("silent", "resolved")]
 
 
 async def test_a_station_that_streamed_through_a_restart_of_the_gateway_raises_nothing(fleet: Fleet) -> None:
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     await fleet.stations.tick(NOW + S)
     await fleet.restart(NOW + 3600 * S)
     await fleet.stations.tick(NOW + 3601 * S)
-    fleet.stations.saw(block(NOW + 3602 * S), NOW + 3602 * S)
+    fleet.stations.saw(seen(NOW + 3602 * S), NOW + 3602 * S)
     await fleet.stations.tick(NOW + 3603 * S)
     assert await fleet.alarms() == []
 
 
 async def test_what_could_not_be_told_is_told_later(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet.stations.saw(block(NOW), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
     await fleet.stations.tick(NOW + S)
 
     async def refuses(*_: object) -> None:
@@ -202,15 +210,15 @@ async def test_what_could_not_be_told_is_told_later(fleet: Fleet, monkeypatch: p
 
 
 async def test_a_station_is_as_well_as_its_worst_sensor(fleet: Fleet) -> None:
-    fleet.stations.saw(block(NOW), NOW)
-    fleet.stations.saw(block(NOW, sensor="lemi"), NOW)
-    fleet.stations.saw(block(NOW + 30 * S), NOW + 30 * S)
+    fleet.stations.saw(seen(NOW), NOW)
+    fleet.stations.saw(seen(NOW, sensor="lemi"), NOW)
+    fleet.stations.saw(seen(NOW + 30 * S), NOW + 30 * S)
     assert fleet.stations.views(NOW + 31 * S)[0].state == "late"
 
 
 async def test_a_station_that_says_goodbye_is_shown_as_silent_and_pages_nobody(fleet: Fleet) -> None:
     await fleet.stations.take("conrad", birth(), NOW)
-    fleet.stations.saw(block(NOW + S), NOW + S)
+    fleet.stations.saw(seen(NOW + S), NOW + S)
     await fleet.stations.take("conrad", Status(state="offline", boot=1, at=NOW + 2 * S), NOW + 2 * S)
     await fleet.stations.tick(NOW + 500 * S)
     assert [station.state for station in fleet.stations.views(NOW + 500 * S)] == ["silent"]
