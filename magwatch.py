@@ -99,6 +99,23 @@ def gateway(options: argparse.Namespace) -> int:
     return DONE
 
 
+def backup(options: argparse.Namespace) -> int:
+    """A copy of a gateway's files, while it runs."""
+    from gateway.backup import back_up
+    from gateway.settings import GatewaySettings
+
+    settings = load(options.config, GatewaySettings)
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        copies = back_up(settings.data_dir, options.folder, show)
+    print("\n".join(str(copy) for copy in copies))
+    return DONE
+
+
 def sim(options: argparse.Namespace) -> int:
     """A simulated instrument on a pseudo-terminal or a TCP port."""
     from firmware_sim.device import serve
@@ -209,6 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print one JSON object at the end, and nothing else")
     command(edge).add_argument("--config", type=Path, nargs="+", required=True, metavar="FILE")
     command(gateway).add_argument("--config", type=Path, required=True, metavar="FILE")
+    made = command(backup)
+    made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration")
+    made.add_argument("folder", type=Path, metavar="DIR", help="where the copies go; older ones there are replaced")
     made = command(sim)
     made.add_argument("instrument", metavar="INSTRUMENT", help="lemi036, gsm90, rm3100 ...; a wrong name lists all")
     made.add_argument("--config", type=Path, metavar="FILE", help="the scenario; a quiet day by default")
