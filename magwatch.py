@@ -28,7 +28,7 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; 0 done, 1 failed, 2 wrong use."""
-    commands = (demo, edge, gateway, quarantine, sim, replay, process, plan, flags, check)
+    commands = (demo, edge, gateway, backup, quarantine, sim, replay, process, plan, flags, check)
     options = parser({command.__name__: command for command in commands}).parse_args(arguments)
     _log(options.verbose)
     try:
@@ -106,6 +106,23 @@ def quarantine(options: argparse.Namespace) -> int:
     settings = load(options.config, GatewaySettings)
     found = asyncio.run(run(settings, options.what, options.id, options.all))
     print(json.dumps(found) if options.json else listed(found))
+    return DONE
+
+
+def backup(options: argparse.Namespace) -> int:
+    """A copy of a gateway's files, while it runs."""
+    from gateway.backup import back_up
+    from gateway.settings import GatewaySettings
+
+    settings = load(options.config, GatewaySettings)
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        copies = back_up(settings.data_dir, options.folder, show)
+    print("\n".join(str(copy) for copy in copies))
     return DONE
 
 

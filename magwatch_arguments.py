@@ -61,6 +61,9 @@ def _gateway(command: Command) -> None:
     made.add_argument(
         "--workers", type=_workers, default=0, metavar="N", help="processes that store blocks (mosquitto)"
     )
+    made = command("backup")
+    made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration")
+    made.add_argument("folder", type=Path, metavar="DIR", help="where the copies go; older ones there are replaced")
     made = command("quarantine")
     made.add_argument("what", choices=("list", "show", "retry", "drop"))
     made.add_argument("id", type=int, nargs="*", metavar="ID", help="entries, by the number that list gives")

@@ -132,7 +132,8 @@ class Database:
         if free <= max(pages // 10, _GIVEN_BACK_AT_ONCE):
             return False
         async with self.transaction() as connection:
-            await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})")
+            for _ in range(_GIVEN_BACK_AT_ONCE):  # Python's sqlite3 takes one step of this statement, which is a page
+                await connection.execute_fetchall("PRAGMA incremental_vacuum(1)")
         ((left,),) = await self.rows("PRAGMA freelist_count")
         return bool(left < free)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
@@ -15,6 +15,8 @@ from gateway.views import ChannelView, SensorView, SeriesView, StationsView, Sta
 from stream.instant import SECOND_NS
 
 DEFAULT_SPAN_NS = 600 * SECOND_NS
+MANY_SAMPLES = 200_000
+"""A span of more is read from the minutes where they will do."""
 READS_AT_ONCE = 2
 """Reading is heavy; the ingest has the machine too."""
 
@@ -38,19 +40,33 @@ def samples(store: Store, stations: Stations) -> APIRouter:
         start: Time | None = None,
         end: Time | None = None,
         max_points: Annotated[int, Query(ge=100, le=10_000)] = 2000,
+        resolution: Literal["auto", "full", "minute"] = "auto",
     ) -> SeriesView:
         """Samples with start <= time < end, by default the last ten minutes.
 
-        More than `max_points` are thinned so that every peak and every flag stays.
+        More than `max_points` are thinned so that every peak and every flag stays. `resolution`: `full` rate, 1-minute
+        means (`minute`), or `auto`: means where the span has more than some 200,000 samples and minutes are there.
         """
         end_ns = time.time_ns() if end is None else end
         start_ns = end_ns - DEFAULT_SPAN_NS if start is None else start
         if start_ns >= end_ns:
             raise HTTPException(422, "start must be before end")
         async with reading:
-            trace = await store.read(station, sensor, start_ns, end_ns, max_points)
+            trace = None
+            if resolution == "minute" or (resolution == "auto" and await _is_long(station, sensor, end_ns - start_ns)):
+                trace = await store.read_minutes(station, sensor, start_ns, end_ns, max_points)
+            if trace is None or (resolution == "auto" and not len(trace)):
+                trace = await store.read(station, sensor, start_ns, end_ns, max_points)
             shown = trace if trace.thinned else gaps_marked(trace)
             return await asyncio.to_thread(SeriesView.of, station, sensor, shown)
+
+    async def _is_long(station: str, sensor: str, span_ns: int) -> bool:
+        """Whether the sensor has, at its usual rate, many samples in a span of this length."""
+        for held in await store.sensors():
+            if (held.station, held.sensor) == (station, sensor):
+                whole_ns = max(held.last_ns - held.first_ns, 1)
+                return held.samples * min(span_ns / whole_ns, 1.0) > MANY_SAMPLES
+        return False
 
     return router
 

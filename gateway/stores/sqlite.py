@@ -22,7 +22,7 @@ _ENDS_AGAIN = """UPDATE sensors SET first_ns = (SELECT min(t0_ns) FROM blocks WH
     last_ns = iif(blocks > 0, last_ns, NULL), longest_ns = iif(blocks > 0, longest_ns, 0) WHERE id = ?"""
 _HELD = "SELECT samples FROM sensors WHERE id = ?"
 _SENSOR = "SELECT id, longest_ns, last_ns, channels FROM sensors WHERE station = ? AND sensor = ? AND blocks > 0"
-_BLOCKS_A_TRANSACTION = 500
+_BLOCKS_A_TRANSACTION = 250
 _REST_S = 0.02
 
 

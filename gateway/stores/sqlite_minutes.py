@@ -69,7 +69,8 @@ class Minutes:
         if not payloads:
             return joined([])
         samples = in_one_table([self._samples(payload) for payload in payloads])
-        inside = _rows(samples, (samples.times_ns >= t0_ns) & (samples.times_ns < t1_ns))
+        first, end = np.searchsorted(samples.times_ns, [t0_ns, t1_ns]).tolist()
+        inside = samples[first:end]
         if not len(inside):
             return joined([])
         thinning = Thinning(int(inside.times_ns[0]), int(inside.times_ns[-1]), max_points)

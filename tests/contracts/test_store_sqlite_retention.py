@@ -45,17 +45,17 @@ async def test_full_rate_and_minutes_are_forgotten_after_days_of_their_own(store
 
 
 async def test_the_room_of_what_is_forgotten_is_used_again_and_much_of_it_given_back(store: SqliteStore) -> None:
-    await store.append([block(k, NOW_NS - 9 * DAY_NS + k * 500 * SECOND_NS) for k in range(1500)])
+    await store.append([block(k, NOW_NS - 9 * DAY_NS + k * 500 * SECOND_NS) for k in range(800)])
     full = await store.size()
     await forget_old(store, SqliteSettings(keep_days=1), NOW_NS)
-    await store.append([block(k, NOW_NS + k * 500 * SECOND_NS) for k in range(1500, 1520)])
+    await store.append([block(k, NOW_NS + k * 500 * SECOND_NS) for k in range(800, 820)])
     pages = await store._database.rows("SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
-    assert pages[0][0] * pages[0][1] < full / 3
+    assert pages[0][0] * pages[0][1] < full / 2
     assert (await store._database.rows("PRAGMA integrity_check")) == [("ok",)]
 
 
 async def test_an_append_does_not_wait_long_while_much_is_forgotten(store: SqliteStore) -> None:
-    await store.append([block(k, NOW_NS + k * 10 * SECOND_NS, 10) for k in range(20_000)])
+    await store.append([block(k, NOW_NS + k * 10 * SECOND_NS, 10) for k in range(8_000)])
     waits: list[float] = []
     forgetting = asyncio.create_task(store.forget(2**62))
     seq = 100_000
@@ -65,5 +65,5 @@ async def test_an_append_does_not_wait_long_while_much_is_forgotten(store: Sqlit
         await store.append([block(seq, NOW_NS, 10, "other")])
         waits.append(time.monotonic() - begun)
         seq += 1
-    assert await forgetting >= 200_000
-    assert len(waits) > 20, "appends come in between"
+    assert await forgetting >= 80_000
+    assert len(waits) > 5, "appends come in between"

@@ -149,6 +149,27 @@ async def test_a_series_has_a_list_a_channel_null_where_missing_and_its_flags(
     assert told["flags"] == [0, 0]
 
 
+async def test_a_long_span_is_read_from_the_minutes_unless_full_rate_is_asked_for(
+    client: httpx.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.samples.MANY_SAMPLES", 100)
+    long = block(n=600, counts=np.full((600, 3), 1000, np.int32))
+    await gateway.store.append([(long, encode(long))])
+
+    async def values(**query: str | int) -> set[float]:
+        return set((await series(client, **query)).json()["values"][0])
+
+    assert await values() == {10.0}, "there are no minutes yet"
+    assert (await series(client, resolution="minute")).json()["values"] == []
+    minutes = Samples.raw(XYZ, NOW + np.arange(10, dtype=np.int64) * 60 * S, np.full((10, 3), 2000, np.int32))
+    await gateway.store.keep_minutes("conrad", "fge", minutes)
+    assert await values() == {20.0}
+    assert await values(end=iso(NOW + 50 * S)) == {10.0}, "the span is a short one"
+    assert await values(resolution="full") == {10.0}
+    assert await values(resolution="minute", end=iso(NOW + 50 * S)) == {20.0}
+    assert (await series(client, resolution="hour")).status_code == 422
+
+
 @pytest.mark.parametrize("max_points", [10_000, 200])
 async def test_a_gap_is_a_row_of_nulls_so_that_no_line_crosses_it(
     client: httpx.AsyncClient, gateway: Gateway, max_points: int
