@@ -109,7 +109,10 @@ def _store_type(store: object) -> str:
 
 
 StoreSettings = Annotated[
-    Annotated[SqliteSettings, Tag("sqlite")] | Annotated[InfluxSettings, Tag("influx")], Discriminator(_store_type)
+    Annotated[SqliteSettings, Tag("sqlite")] | Annotated[InfluxSettings, Tag("influx")],
+    Discriminator(
+        _store_type, custom_error_type="store_type", custom_error_message='a store has the type "sqlite" or "influx"'
+    ),
 ]
 
 

@@ -19,6 +19,7 @@ from influxdb_client.rest import ApiException
 from gateway.settings import InfluxSettings
 from gateway.stores import StoreBusyError, StoreError, StoreHeldError, StoreUnavailableError
 from gateway.stores.influx_packed import PACKED, Rows, rows_in
+from stream.errors import MagwatchError
 
 CONNECTIONS = 2
 """More do not make InfluxDB faster on two cores."""
@@ -112,7 +113,7 @@ class InfluxServer:
     """The server of a database: two connections to write on, two to read."""
 
     def __init__(self, settings: InfluxSettings) -> None:
-        """Reads the secrets. Raises MagwatchError when they are promised and not there."""
+        """Reads secret and certificate. Raises MagwatchError when they are promised and not there."""
         self.settings = settings
         self._pool = _pool(settings, CONNECTIONS)
         self._writers: queue.SimpleQueue[LineWriter] = queue.SimpleQueue()
@@ -120,7 +121,7 @@ class InfluxServer:
 
     def version(self) -> tuple[int, int]:
         """What it says of itself; a server that says nothing counts as a 2.0. Raises StoreError."""
-        with _answers(self.settings.url):
+        with answers(self.settings.url):
             response = self._pool.request("GET", f"{self.settings.url}/ping", headers=self._headers)
         if response.status >= 400:
             raise problem(_answer(response.status, response.data, response.headers.get("Retry-After")), "/ping")
@@ -139,7 +140,7 @@ class InfluxServer:
         """Send lines on a free connection. Raises StoreUnavailableError when there is no answer."""
         writer = self._writers.get()
         try:
-            with _answers(self.settings.url):
+            with answers(self.settings.url):
                 return writer.write(policy, lines)
         finally:
             self._writers.put(writer)
@@ -168,7 +169,7 @@ class InfluxServer:
 
     def _query(self, statements: Sequence[str], form: str, timeout_s: float) -> urllib3.BaseHTTPResponse:
         fields = {"db": self.settings.database, "epoch": "ns", "q": "; ".join(statements)}
-        with _answers(self.settings.url):
+        with answers(self.settings.url):
             response = self._pool.request(
                 "POST",
                 f"{self.settings.url}/query",
@@ -221,14 +222,18 @@ def problem(answer: Answer, what: str) -> StoreError:
 
 
 def _pool(settings: InfluxSettings, connections: int) -> urllib3.PoolManager:
-    context = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else None
+    try:
+        context = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else None
+    except OSError as wrong:
+        raise MagwatchError(f"InfluxDB TLS: {settings.ca_file}: {wrong}") from wrong
     return urllib3.PoolManager(
         maxsize=connections, block=True, retries=False, timeout=urllib3.Timeout(TIMEOUT_S), ssl_context=context
     )
 
 
 @contextmanager
-def _answers(url: str) -> Iterator[None]:
+def answers(url: str) -> Iterator[None]:
+    """Turns urllib3's errors into a StoreUnavailableError."""
     try:
         yield
     except urllib3.exceptions.HTTPError as wrong:

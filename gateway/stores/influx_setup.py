@@ -7,7 +7,7 @@ from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.rest import ApiException
 
 from gateway.stores import StoreError, StoreHeldError
-from gateway.stores.influx_http import Answer, InfluxServer, Series, problem
+from gateway.stores.influx_http import Answer, InfluxServer, Series, answers, problem
 from gateway.stores.influx_ql import FULL, MINUTES, identifier
 
 _DAY_S = 86_400
@@ -88,19 +88,24 @@ def _prepare_buckets(server: InfluxServer) -> None:
     settings = server.settings
     ca_file = str(settings.ca_file) if settings.ca_file else None
     with InfluxDBClient(settings.url, settings.secret() or "", org=settings.org, ssl_ca_cert=ca_file) as client:
-        buckets = client.buckets_api()
         for policy, days in _wanted(server).items():
             name, seconds = f"{settings.database}/{policy}", (days or 0) * _DAY_S
-            rule = BucketRetentionRules(type="expire", every_seconds=seconds)  # type: ignore[no-untyped-call]
             try:
-                found = buckets.find_bucket_by_name(name)
-                if found is None:
-                    buckets.create_bucket(bucket_name=name, retention_rules=rule, org=settings.org)
-                elif [one.every_seconds for one in found.retention_rules] != ([seconds] if seconds else []):
-                    found.retention_rules = [rule]
-                    buckets.update_bucket(bucket=found)
+                with answers(settings.url):
+                    _keep_bucket(client, name, seconds)
             except ApiException as refused:
                 raise _bucket_refused(name, refused) from refused
+
+
+def _keep_bucket(client: InfluxDBClient, name: str, seconds: int) -> None:
+    buckets = client.buckets_api()
+    rule = BucketRetentionRules(type="expire", every_seconds=seconds)  # type: ignore[no-untyped-call]
+    found = buckets.find_bucket_by_name(name)  # type: ignore[no-untyped-call]
+    if found is None:
+        buckets.create_bucket(bucket_name=name, retention_rules=rule, org=client.org)
+    elif sum(one.every_seconds or 0 for one in found.retention_rules) != seconds:
+        found.retention_rules = [rule]
+        buckets.update_bucket(bucket=found)
 
 
 def _bucket_refused(name: str, refused: ApiException) -> StoreError:

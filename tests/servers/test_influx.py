@@ -11,7 +11,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
@@ -270,7 +270,8 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self, answers: list[tuple[int, dict[str, str]]]) -> None:
         self.answers, self.writes, self.delay_s = answers, [], 0.0
-        self.url = ""
+        self.version = "1.8.10"
+        self.buckets: dict[str, int] = {}
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -280,21 +281,41 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._answer(204, {"X-Influxdb-Version": "1.8.10"})
+        path, _, asked = self.path.partition("?")
+        if path == "/ping":
+            self._answer(204, {"X-Influxdb-Version": self.server.version})
+        elif path == "/api/v2/orgs":
+            self._tell(200, {"orgs": [{"id": "0123456789abcdef", "name": "magwatch"}]})
+        else:
+            (name,) = parse_qs(asked)["name"]
+            self._tell(200, {"buckets": [self._bucket(name)] if name in self.server.buckets else []})
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.startswith("/query"):
+        if self.path.startswith("/api/v2/buckets"):
+            wanted = json.loads(body)
+            self.server.buckets[wanted["name"]] = wanted["retentionRules"][0]["everySeconds"]
+            self._tell(201, self._bucket(wanted["name"]))
+        elif self.path.startswith("/query"):
             columns = ["name", "duration", "shardGroupDuration", "replicaN", "default"]
             values = [["full", "0s", "168h0m0s", 1, True], ["minutes", "0s", "168h0m0s", 1, False]]
-            told = json.dumps({"results": [{"series": [{"columns": columns, "values": values}]}]}).encode()
-            self._answer(200, {}, told)
+            self._tell(200, {"results": [{"series": [{"columns": columns, "values": values}]}]})
         elif b"magnetic_channels" in body:
             self._answer(204, {})
         else:
             self.server.writes.append((self.path, self.headers.get("Authorization"), body))
             time.sleep(self.server.delay_s)
             self._answer(*(self.server.answers.pop(0) if self.server.answers else (204, {})))
+
+    def _bucket(self, name: str) -> dict[str, object]:
+        rule = {"type": "expire", "everySeconds": self.server.buckets[name], "shardGroupDurationSeconds": 604800}
+        return {"id": "fedcba9876543210", "orgID": "0123456789abcdef", "name": name, "retentionRules": [rule]}
+
+    def _tell(self, status: int, told: object) -> None:
+        self._answer(status, {"Content-Type": "application/json"}, json.dumps(told).encode())
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         self.send_response(status)
@@ -364,6 +385,24 @@ async def test_the_way_of_writing_follows_the_version_unless_it_is_set(
         ("/api/v2/write", "Token me:pass"),
         ("/api/v2/write", "Token abc"),
     ]
+
+
+async def test_influxdb_2_gets_two_buckets_that_keep_as_long_as_the_settings_say(
+    stand_in: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its documentation: no InfluxDB 2 runs here."""
+    monkeypatch.setenv("TOKEN", "abc")
+    server = stand_in()
+    server.version = "v2.7.1"
+    for days, minutes_days in ((30, 400), (None, None)):
+        how = {"token_env": "TOKEN", "keep_days": days, "keep_minutes_days": minutes_days}
+        store = InfluxStore(settings_of(server.url, "field", **how))
+        await store.append([block(0, t0_ns=time.time_ns() - DAY_NS)])
+        await store.close()
+        assert server.buckets == {"field/full": (days or 0) * 86_400, "field/minutes": (minutes_days or 0) * 86_400}
+    path, who, _ = server.writes[-1]
+    assert path == "/api/v2/write?org=magwatch&bucket=field%2Ffull&precision=ns"
+    assert who == "Token abc"
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
