@@ -75,12 +75,12 @@ def _mistakes(wrong: ValidationError, lines: dict[Key, int]) -> list[str]:
 
 
 def _is_tag(location: Key, place: int, lines: dict[Key, int]) -> bool:
-    before = location[:place]
+    before, after = location[:place], location[place + 1 : place + 2]
     return (
         place > 0
-        and (*before, "type") in lines
+        and after != ()
+        and ((*before, "type") in lines or (*before, *after) in lines)
         and (*before, location[place]) not in lines
-        and place < len(location) - 1
     )
 
 

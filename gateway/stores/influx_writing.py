@@ -6,7 +6,6 @@ neither which nor how many, and what was written of the others must not be relie
 
 from collections.abc import Callable, Iterator
 
-from gateway.stores import StoreHeldError
 from gateway.stores.influx_http import Answer, problem
 from gateway.stores.influx_lines import Lines
 
@@ -87,8 +86,6 @@ class Writing:
         """The answer: 204, that something is bad, or that it is too large, unless it is `smaller` than what was not."""
         self.requests += 1
         answer = self._send(b"".join(lines.part(start, stop) for start, stop in parts))
-        if 200 <= answer.status < 300 and answer.status != 204:
-            raise StoreHeldError(f"a write was answered with HTTP {answer.status}, not 204: is this an InfluxDB?")
         if answer.status not in (204, *_BAD) and (smaller or answer.status != _TOO_LARGE):
             raise problem(answer, "writing")
         return answer

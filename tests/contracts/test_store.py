@@ -202,6 +202,19 @@ async def test_a_channel_that_comes_later_is_missing_before(store: Store) -> Non
     assert (await store.sensors())[0].channels == more
 
 
+async def test_a_channel_that_has_gone_is_still_read_where_it_was(store: Store) -> None:
+    more = (*XYZ, Channel("t", "degC", 0.1))
+    await store.append(packed(block(0, np.full((2, 4), 215, np.int32), channels=more)))
+    await store.append(packed(block(1, wave(3), t0_ns=T0_NS + 60 * SECOND_NS)))
+    trace = await everything(store)
+    assert trace.channels == more
+    assert trace.values[:2, 3].tolist() == [21.5, 21.5]
+    assert np.isnan(trace.values[2:, 3]).all()
+    assert (await store.sensors())[0].channels == XYZ
+    after = await store.read("conrad", "fge", T0_NS + 60 * SECOND_NS, ALL[1], PLENTY)
+    assert after.channels == XYZ
+
+
 async def test_the_latest_sample_is_the_newest_by_its_own_time(store: Store) -> None:
     counts = wave(20)
     await store.append(packed(block(1, counts[10:], t0_ns=T0_NS + 10 * SECOND_NS)))

@@ -102,13 +102,31 @@ def guarded(tmp_path: Path) -> Iterator[Influxd]:
         server.kill()
 
 
+@pytest.fixture
+def make_front(tmp_path: Path) -> Iterator[Callable[..., InfluxFront]]:
+    made: list[InfluxFront] = []
+
+    def make(upstream: str, **how: str) -> InfluxFront:
+        made.append(InfluxFront(tmp_path, upstream, **how))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for front in made:
+        front.stop()
+
+
 @pytest.mark.parametrize("api", ["v1", "v2"])
 async def test_a_wrong_secret_holds_and_the_right_one_goes_on(
-    api: str, guarded: Influxd, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+    api: str,
+    guarded: Influxd,
+    make_front: Callable[..., InfluxFront],
+    tmp_path: Path,
+    name: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ask(guarded.url, f"CREATE USER magwatch WITH PASSWORD '{ALLOWED.partition(':')[2]}' WITH ALL PRIVILEGES")
-    front = InfluxFront(tmp_path, guarded.url)
-    front.start()
+    front = make_front(guarded.url)
     secret = tmp_path / "secret"
     secret.write_text("tesla-1856\n")
     how = {"password_file": secret, "username": "magwatch"} if api == "v1" else {"token_file": secret}
@@ -126,7 +144,6 @@ async def test_a_wrong_secret_holds_and_the_right_one_goes_on(
     assert ALLOWED.partition(":")[2] not in caplog.text
     assert "tesla-1856" not in caplog.text
     await store.close()
-    front.stop()
 
 
 async def test_a_database_that_is_gone_is_made_again(url: str, name: str) -> None:
@@ -217,9 +234,10 @@ def writes(server: Influxd) -> int:
     return int(series["values"][0][series["columns"].index("writeReq")])
 
 
-async def test_a_server_that_takes_less_at_once_gets_less(tmp_path: Path, influxd: Influxd, name: str) -> None:
-    front = InfluxFront(tmp_path, influxd.url, largest="200k")
-    front.start()
+async def test_a_server_that_takes_less_at_once_gets_less(
+    influxd: Influxd, make_front: Callable[..., InfluxFront], name: str
+) -> None:
+    front = make_front(influxd.url, largest="200k")
     store = InfluxStore(settings_of(front.url, name, api="v2"))
     blocks = [block(k) for k in range(10)]
     assert await store.append(blocks) == []
@@ -228,15 +246,13 @@ async def test_a_server_that_takes_less_at_once_gets_less(tmp_path: Path, influx
     assert await store.append(blocks) == []
     assert writes(influxd) - before == 8, "the size is learned: 1250 lines a request"
     await store.close()
-    front.stop()
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
 async def test_a_database_killed_in_mid_append_has_everything_once_after(
-    api: str, lone: Influxd, tmp_path: Path, name: str
+    api: str, lone: Influxd, make_front: Callable[..., InfluxFront], name: str
 ) -> None:
-    front = InfluxFront(tmp_path, lone.url)
-    front.start()
+    front = make_front(lone.url)
     store = InfluxStore(settings_of(front.url if api == "v2" else lone.url, name, api=api))
     batches = [[block(k) for k in range(first, first + 20)] for first in range(0, 160, 20)]
     done = 0
@@ -260,7 +276,6 @@ async def test_a_database_killed_in_mid_append_has_everything_once_after(
     whole = np.concatenate([made.samples.counts[:, 0] for batch in batches for made, _ in batch])
     assert np.array_equal(XYZ[0].counts(trace.values[:, 0]), whole)
     await store.close()
-    front.stop()
 
 
 class StandIn(ThreadingHTTPServer):
