@@ -111,6 +111,8 @@ def quarantine(options: argparse.Namespace) -> int:
 
 def backup(options: argparse.Namespace) -> int:
     """A copy of a gateway's files, while it runs."""
+    from tqdm import tqdm
+
     from gateway.backup import back_up
     from gateway.settings import GatewaySettings
 
