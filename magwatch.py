@@ -72,6 +72,7 @@ def edge(options: argparse.Namespace) -> int:
     from edge.agent import Agent
     from edge.settings import AgentSettings
     from edge.sources.opening import Sources
+    from edge.spool import SpoolDamagedError
 
     def simulated(sensor: "SensorSettings", source: "SimulatedSource") -> "AsyncGenerator[Samples]":
         from magwatch_sim import simulated as open_simulated  # 70 MB that a real sensor has no use for
@@ -80,11 +81,21 @@ def edge(options: argparse.Namespace) -> int:
 
     stations = [load(path, AgentSettings) for path in options.config]
 
+    async def station(settings: AgentSettings) -> None:
+        damaged = True
+        while damaged:
+            damaged, sources = False, Sources(simulated)
+            try:
+                await Agent(settings, sources, health=sources.health).run()
+            except* SpoolDamagedError as wrong:
+                damaged = True
+                logging.getLogger(__name__).error("%s: starting again: %s", settings.station, _leaves(wrong)[0])
+                await asyncio.sleep(1.0)
+
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
             for settings in stations:
-                sources = Sources(simulated)
-                group.create_task(Agent(settings, sources, health=sources.health).run())
+                group.create_task(station(settings))
 
     _run(run())
     return DONE

@@ -84,6 +84,7 @@ class Agent:
                     group.create_task(self.watch(sensor, spool, journal, outbox, publisher))
                     for sensor in self.settings.sensors
                 ]
+                watching.append(group.create_task(spool.salvage()))
                 try:
                     await asyncio.wait(watching)
                     await publisher.drained()
@@ -121,7 +122,7 @@ class Agent:
         snapshot_at = 0.0
         found = await journal.recover(sensor.name)
         if found.damaged:
-            log.error("%s: %d pieces of the journal are damaged; what they held is lost", sensor.name, found.damaged)
+            log.error("%s: %d samples of the journal are damaged and lost", sensor.name, found.damaged)
         await put(line.resume(found))
         async with contextlib.aclosing(self._open_source(sensor)) as source:
             async for samples in source:
@@ -157,7 +158,7 @@ class Agent:
         return self.settings.status_s if known else 1.0
 
     async def _say(self, state: Literal["online", "offline"], link: Link, outbox: Outbox, journal: Journal) -> None:
-        accounts, backlog = await journal.accounts(), await outbox.backlog()
+        accounts, backlog, damaged = await journal.accounts(), await outbox.backlog(), await journal.damaged()
         calibrations = {sensor.name: sensor.calibration for sensor in self.settings.sensors}
         sensors = []
         for name, line in self._lines.items():
@@ -170,6 +171,7 @@ class Agent:
                     rate_hz=line.rate_hz,
                     accepted=accepted,
                     evicted=evicted,
+                    damaged=damaged.get(name, 0),
                     rejected=dict(self._health(name).rejected),
                     calibration=calibration.digest if (calibration := calibrations[name]) else "",
                 )

@@ -4,16 +4,24 @@ Each chunk is written down before anything is made of it. From time to time the 
 restarted agent takes that state, feeds it what was read since, and leaves out what is in blocks already.
 """
 
+import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import aiosqlite
 
 from edge.spool import Spool
+from stream import snapshot as saved
 from stream.block import Block, Samples
 from stream.codec import decode, encode
 from stream.errors import DecodeError
+
+Chunks = tuple[tuple[int, Samples], ...]
+
+_LOST = """INSERT INTO damaged (sensor, samples) VALUES (?, ?)
+    ON CONFLICT (sensor) DO UPDATE SET samples = samples + excluded.samples"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,10 @@ class Recovered:
     accepted: int
     released: int
     snapshot: Snapshot | None
-    chunks: tuple[tuple[int, Samples], ...]
+    chunks: Chunks
     """(index of the first sample, samples), in order."""
     damaged: int
-    """Chunks, or a snapshot's samples, that could not be read back."""
+    """Samples that could not be read back."""
 
 
 class Journal:
@@ -91,33 +99,91 @@ class Journal:
         await self._spool.write(write)
 
     async def recover(self, sensor: str) -> Recovered:
-        """Where the last agent was when it stopped, however it stopped."""
+        """Where the last agent was, however it stopped. What is lost is counted and has no numbers any more."""
         found = await self._spool.rows(
             "SELECT accepted, released, fed, drawn, state, pending FROM progress WHERE sensor = ?", (sensor,)
         )
         rows = await self._spool.rows("SELECT first, payload FROM intake WHERE sensor = ? ORDER BY first", (sensor,))
-        chunks, damaged = _decoded(rows)
+        read = _decoded(rows)
         for accepted, released, fed, drawn, state, pending in found:
-            snapshot = None
-            if state is not None:
-                try:
-                    snapshot = Snapshot(fed, drawn, state, decode(pending).samples if pending else None)
-                except DecodeError:
-                    damaged += 1  # without it the chunks are read again by a fresh pipeline
-            return Recovered(accepted, released, snapshot, chunks, damaged)
-        return Recovered(0, 0, None, chunks, damaged)
+            snapshot = _snapshot(fed, drawn, state, pending)
+            start = released if snapshot is None else fed
+            chunks, lost = closed_up(read, released, start, accepted)
+            if len(chunks) == len(rows) and not lost:
+                return Recovered(accepted, released, snapshot, chunks, 0)
+            if snapshot is not None:
+                snapshot = replace(snapshot, fed=fed + lost, drawn=drawn + lost)
+            recovered = Recovered(accepted, released + lost, snapshot if chunks else None, chunks, lost)
+            await self._spool.write(partial(self._mend, sensor, recovered))
+            return recovered
+        return Recovered(0, 0, None, (), 0)
+
+    async def _mend(self, sensor: str, mended: Recovered, file: aiosqlite.Connection) -> None:
+        await file.execute("DELETE FROM intake WHERE sensor = ?", (sensor,))
+        for first, samples in mended.chunks:
+            payload = encode(Block(self._station, sensor, 0, 0, samples))
+            await file.execute("INSERT INTO intake VALUES (?, ?, ?, ?)", (sensor, first, len(samples), payload))
+        snapshot = mended.snapshot
+        await file.execute("UPDATE progress SET released = ? WHERE sensor = ?", (mended.released, sensor))
+        if snapshot is None:
+            await file.execute("UPDATE progress SET state = NULL, pending = NULL WHERE sensor = ?", (sensor,))
+        else:
+            numbers = (snapshot.fed, snapshot.drawn, sensor)
+            await file.execute("UPDATE progress SET fed = ?, drawn = ? WHERE sensor = ?", numbers)
+        await file.execute(_LOST, (sensor, mended.damaged))
 
     async def accounts(self) -> dict[str, tuple[int, int]]:
         """Samples accepted and evicted by sensor, since the file was made."""
         rows = await self._spool.rows("SELECT sensor, accepted, evicted FROM progress")
         return {sensor: (accepted, evicted) for sensor, accepted, evicted in rows}
 
+    async def damaged(self) -> dict[str, int]:
+        """Samples lost by damage to the file, by sensor, since the first one was made."""
+        return {str(row[0]): int(row[1]) for row in await self._spool.rows("SELECT sensor, samples FROM damaged")}
 
-def _decoded(rows: Iterable[tuple[Any, ...]]) -> tuple[tuple[tuple[int, Samples], ...], int]:
-    chunks, damaged = [], 0
+
+def closed_up(chunks: Chunks, released: int, start: int, end: int) -> tuple[Chunks, int]:
+    """The journal without its holes, and how many samples are lost in these.
+
+    chunks: (index of the first sample, samples) in order. Needed are the samples from `start` on; before it, only what
+    leads up to it without a hole is kept. All before a hole are numbered anew, so that `end` stays what it is.
+    """
+    needed = [(first, samples) for first, samples in chunks if first + len(samples) > start]
+    kept: list[tuple[int, Samples]] = []
+    lost, at = 0, start
+    for first, samples in needed:
+        fresh = samples[at - first :] if kept and first < at else samples
+        if not len(fresh):
+            continue
+        place = max(first, at) if kept else first
+        lost += max(0, place - at)
+        kept.append((place - lost, fresh))
+        at = place + len(fresh)
+    lost += max(0, end - at)
+    leads_to = kept[0][0] if kept else start
+    for first, samples in reversed([chunk for chunk in chunks if chunk[0] + len(chunk[1]) <= start]):
+        if first + len(samples) == leads_to:
+            kept.insert(0, (first, samples))
+            leads_to = first
+    if not kept:
+        return (), end - released
+    return tuple((first + lost, samples) for first, samples in kept), lost
+
+
+def _snapshot(fed: int, drawn: int, state: bytes | None, pending: bytes | None) -> Snapshot | None:
+    """None where there is none, or it is damaged: without it the chunks are read again by a fresh pipeline."""
+    if state is None:
+        return None
+    try:
+        saved.read(state)
+        return Snapshot(fed, drawn, state, decode(pending).samples if pending else None)
+    except (DecodeError, ValueError):
+        return None
+
+
+def _decoded(rows: Iterable[tuple[Any, ...]]) -> Chunks:
+    chunks = []
     for first, payload in rows:
-        try:
+        with contextlib.suppress(DecodeError):
             chunks.append((int(first), decode(payload).samples))
-        except DecodeError:
-            damaged += 1
-    return tuple(chunks), damaged
+    return tuple(chunks)

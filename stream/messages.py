@@ -40,6 +40,8 @@ class SensorInfo(_Message):
     rate_hz: Annotated[float, Field(gt=0, le=1e5)] | None = None
     accepted: Annotated[int, Field(ge=0)] = 0
     evicted: Annotated[int, Field(ge=0)] = 0
+    damaged: Annotated[int, Field(ge=0)] = 0
+    """Samples lost by damage to the agent's file on its disk."""
     rejected: Annotated[dict[str, int], Field(max_length=64)] = {}
     """Frames of the instrument that gave no sample, by their reason, since the agent's start."""
     calibration: Annotated[str, Field(max_length=80)] = ""

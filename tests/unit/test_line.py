@@ -110,6 +110,7 @@ async def test_a_damaged_spool_is_moved_aside_and_the_agent_starts(tmp_path: Pat
     await asyncio.to_thread(path.write_bytes, b"this is no database" * 500)
     spool = await Spool.open(path)
     assert await Journal(spool, "wic").accounts() == {}
+    await spool.salvage()
     assert await asyncio.to_thread(lambda: list(tmp_path.glob("outbox.damaged-*")))
     await spool.close()
 
@@ -121,9 +122,10 @@ async def test_a_damaged_piece_of_the_journal_costs_that_piece_only(tmp_path: Pa
     await spool.write(lambda file: file.execute("UPDATE intake SET payload = x'00' WHERE first = 90"))
     await spool.write(lambda file: file.execute("UPDATE progress SET pending = x'00'"))
     found = await journal.recover("fge")
-    assert (found.damaged, found.snapshot) == (2, None)
+    assert (found.damaged, found.snapshot) == (10, None)
     agent = KilledAgent(journal, spool, 1)
     await agent.put(agent.line.resume(found))
     await agent.put(agent.line.finish())
-    assert agent.line.released == 90
+    assert (agent.line.released, await journal.damaged()) == (100, {"fge": 10})
+    assert (await journal.recover("fge")).damaged == 0
     await spool.close()
