@@ -2,7 +2,7 @@
 # The real servers that the tests run against. Installed where this user may; otherwise the tests that need them skip
 # and say so. In CI nothing skips: there a missing server is a failure.
 missing=""
-for pair in mosquitto:mosquitto influxd:influxdb nginx:nginx chromium:chromium; do
+for pair in mosquitto:mosquitto influxd:influxdb nginx:nginx chromium:chromium faketime:faketime; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0

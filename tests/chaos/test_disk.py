@@ -3,9 +3,11 @@
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,13 @@ START_WITHIN_S = 5.0
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of four megabytes."""
+    """A disk of 24 megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if shutil.which("mount") is None or os.geteuid() != 0:
         pytest.skip("a small disk can be mounted by root only")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
@@ -79,8 +81,25 @@ def test_a_full_disk_is_waited_out_and_costs_nothing(
     assert ends.nothing_lost
 
 
-def truncate(file: Path) -> None:
-    os.truncate(file, int(file.stat().st_size * 0.6))
+def truncated(folder: Path) -> None:
+    checkpoint(folder)
+    file = folder / "outbox.db"
+    os.truncate(file, int(file.stat().st_size * 0.4))
+
+
+def flipped(folder: Path) -> None:
+    checkpoint(folder)
+    flip(folder / "outbox.db")
+
+
+def flipped_log(folder: Path) -> None:
+    flip(folder / "outbox.db-wal")
+
+
+def checkpoint(folder: Path) -> None:
+    """Carries the log into the file, so that all there is can be damaged."""
+    with closing(sqlite3.connect(folder / "outbox.db")) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def flip(file: Path) -> None:
@@ -90,17 +109,17 @@ def flip(file: Path) -> None:
     file.write_bytes(raw)
 
 
-@pytest.mark.parametrize("damage", [truncate, flip])
+@pytest.mark.parametrize("damage", [truncated, flipped, flipped_log])
 def test_of_a_damaged_outbox_the_readable_arrives_and_the_rest_is_counted(
     damage: Callable[[Path], None], tmp_path: Path, mosquitto, make_gateway: Callable, make_edge: Callable
 ) -> None:
     stations = fleet(2)
     began, start_ns = time.monotonic(), time.time_ns()
-    edge = make_edge(*(station_config(tmp_path, one, mosquitto.url, start_ns, 70) for one in stations))
-    time.sleep(45)  # without a gateway: all of it is in the outbox
+    edge = make_edge(*(station_config(tmp_path, one, mosquitto.url, start_ns, 50, block_s=0.05) for one in stations))
+    time.sleep(30)  # without a gateway: all of it is in the outbox
     edge.kill()
     for one in stations:
-        damage(tmp_path / one.station / "outbox.db")
+        damage(tmp_path / one.station)
     listener = Listener(mosquitto)
     time.sleep(1)
     boots = {name: status["boot"] for name, status in listener.statuses.items()}
@@ -126,9 +145,9 @@ def test_of_a_damaged_outbox_the_readable_arrives_and_the_rest_is_counted(
         f"{time.monotonic() - began:.0f} s: {ends}"
     )
     assert "is damaged" in edge.log.read_text()
-    assert ends.sent >= 8_000, "the simulator ran"
+    assert ends.sent >= 6_000, "the simulator ran"
     assert ends.stored + ends.damaged == ends.accepted
     assert ends.missing <= ends.damaged
     assert (ends.doubled, ends.out_of_order, ends.backlog) == (0, 0, 0)
-    assert ends.stored > 0.5 * ends.accepted
+    assert ends.stored > 0.3 * ends.accepted
     assert start_s < START_WITHIN_S + 3.0, "the limit, and the start of the process on a busy machine"
