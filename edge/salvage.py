@@ -50,7 +50,7 @@ _COUNT = """INSERT INTO damaged (sensor, samples) VALUES (?, max(0, ?))
 _MEND = """INSERT OR IGNORE INTO progress (sensor, accepted, released, evicted, fed, drawn)
     SELECT ?1, max(?2, chunks.last), ?2, ?3, ?2, ?2
     FROM (SELECT coalesce(max(first + n), 0) AS last FROM intake WHERE sensor = ?1) AS chunks"""
-_UNKNOWN = """SELECT sensor, max(first + n) FROM intake
+_UNKNOWN = """SELECT sensor, max(first + n), sum(n) FROM intake
     WHERE sensor NOT IN (SELECT sensor FROM progress) GROUP BY sensor"""
 
 Statement = tuple[str, list[Value]]
@@ -112,15 +112,18 @@ async def begin(file: aiosqlite.Connection, source: Path, schema: str) -> None:
         found[table].append(row)
     (top,) = [row["seq"] for row in found.pop("sqlite_sequence", []) if row["name"] == _LARGE] or [_FAR_ID]
     ledger = found.pop("ledger", [])
+    for sensor in {row["sensor"] for row in found["progress"]} - {row["sensor"] for row in ledger}:
+        log.error("%s: how many samples waited cannot be read: what is lost of them is not counted", sensor)
     for table in found.keys() - _KEPT_BY_TRIGGERS:
         await _insert(file, (_statement(table, row) for row in found[table]))
     for row in ledger:
         await file.execute(_MEND, (row["sensor"], row["released"], row["evicted"]))
         await file.execute(_COUNT, (row["sensor"], row["waiting"], row["waiting"]))
-    for sensor, last in await file.execute_fetchall(_UNKNOWN):
+    for sensor, last, samples in await file.execute_fetchall(_UNKNOWN):
         # Whether these were sent is not known any more: what may be stored already is not sent under another name.
         log.error("%s: the station's file does not say any more how far it was: its journal is given up", sensor)
-        await file.execute("INSERT INTO progress (sensor, accepted) VALUES (?, ?)", (sensor, last))
+        await file.execute("INSERT INTO progress (sensor, accepted, released) VALUES (?, ?, ?)", (sensor, last, last))
+        await file.execute(_COUNT, (sensor, samples, samples))
         await file.execute("DELETE FROM intake WHERE sensor = ?", (sensor,))
     await file.execute("DELETE FROM sqlite_sequence WHERE name = ?", (_LARGE,))
     await file.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (_LARGE, top))

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -138,20 +139,40 @@ async def test_flipped_bytes_cost_the_rows_they_hit_and_these_are_counted(tmp_pa
     assert there >= 0.7 * wanted(300)
 
 
-@pytest.mark.parametrize("table", ["entries", "progress", "intake", "ledger", "sqlite_master", "held"])
-async def test_the_loss_of_the_page_where_a_table_begins_is_survived(tmp_path: Path, table: str) -> None:
-    path = tmp_path / "outbox.db"
-    await filled(path, 300)
-    with sqlite3.connect(path) as file:
+def wipe(path: Path, table: str) -> None:
+    """The page where a table begins is gone."""
+    with closing(sqlite3.connect(path)) as file:
         found = file.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    file.close()
     (root,) = found or (1,)
     raw = bytearray(path.read_bytes())
     raw[(root - 1) * 4096 : root * 4096] = bytes(4096)
     path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("table", ["entries", "progress", "intake", "ledger", "sqlite_master", "held"])
+async def test_the_loss_of_the_page_where_a_table_begins_is_survived(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "outbox.db"
+    await filled(path, 300)
+    wipe(path, table)
     there, lost = await kept(path, 300)
     assert there + lost == wanted(300) or table == "ledger", "the ledger is what the loss is counted by"
     assert there >= (0.9 if table != "intake" else 0.8) * wanted(300)
+
+
+async def test_a_journal_of_which_nobody_knows_any_more_how_far_it_was_sent_is_given_up_and_counted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    await filled(path, 20)
+    wipe(path, "progress")
+    wipe(path, "ledger")
+    spool = await Spool.open(path)
+    journal = Journal(spool, "wic")
+    for sensor in SENSORS:
+        found = await journal.recover(sensor)
+        assert (found.accepted, found.released, found.chunks) == (23 * N, 23 * N, ())
+    assert await journal.damaged() == dict.fromkeys(SENSORS, 3 * N)
+    await spool.close()
 
 
 async def test_a_flipped_byte_in_a_payload_is_put_aside_with_its_reason_and_not_sent(tmp_path: Path) -> None:
