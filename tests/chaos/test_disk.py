@@ -129,7 +129,7 @@ def test_of_a_damaged_outbox_the_readable_arrives_and_the_rest_is_counted(
         lambda: all(
             name in listener.statuses
             and listener.statuses[name]["boot"] != boots.get(name)
-            and listener.statuses[name]["sensors"][0]["rate_hz"]
+            and listener.statuses[name]["sensors"][0]["channels"]
             for name in (one.station for one in stations)
         ),
         30,
