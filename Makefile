@@ -29,6 +29,7 @@ kpi: $(STAMP)
 	$(PY) -m benchmarks.kpi $(ARGS)
 
 chaos: $(STAMP)
+	sh tests/servers.sh
 	$(PY) -m pytest tests/chaos --chaos $(ARGS)
 
 $(STAMP): pyproject.toml

@@ -13,11 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from magwatch_arguments import parser
-from stream.errors import MagwatchError, SettingsError
+from stream.errors import MagwatchError, SettingsError, SpoolDamagedError
 from stream.flags import Flag
 from stream.settings_file import load
 
 if TYPE_CHECKING:
+    from edge.agent import Agent
     from edge.settings import SensorSettings, SimulatedSource
     from stream.block import Samples
 
@@ -77,13 +78,24 @@ def edge(options: argparse.Namespace) -> int:
 
     stations = [load(path, AgentSettings) for path in options.config]
 
+    async def station(agent: "type[Agent]", settings: AgentSettings, sources: HeadStart) -> None:
+        damaged = True
+        while damaged:
+            damaged = False
+            try:
+                await agent(settings, sources, health=sources.health).run()
+            except* SpoolDamagedError as wrong:
+                damaged = True
+                logging.getLogger(__name__).error("%s: starting again: %s", settings.station, _leaves(wrong)[0])
+                await asyncio.sleep(1.0)
+
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
             started = [(settings, HeadStart(Sources(simulated), settings.sensors, group)) for settings in stations]
             # This takes half a second, in which the instruments are read already.
             agent = await asyncio.to_thread(import_module, "edge.agent")
             for settings, sources in started:
-                group.create_task(agent.Agent(settings, sources, health=sources.health).run())
+                group.create_task(station(agent.Agent, settings, sources))
 
     _run(run())
     return DONE

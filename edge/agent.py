@@ -87,6 +87,7 @@ class Agent:
                     group.create_task(self.watch(sensor.name, spool, outbox, publisher, operator))
                     for sensor in self.settings.sensors
                 ]
+                watching.append(group.create_task(spool.salvage()))
                 try:
                     await asyncio.wait(watching)
                     await publisher.drained()
@@ -120,10 +121,11 @@ class Agent:
                     await outbox.add_blocks(file, full, FULL_RATE)
                 else:
                     await ring.take(file, sensor, full, taken.events)
-                await journal.release(file, name, {stream for stream, _ in taken.blocks}, line.damaged)
+                await journal.release(file, name, {line.full, *(stream for stream, _ in taken.blocks)}, line.lost)
 
-            if taken.events or blocks:
+            if taken.events or blocks or line.lost:
                 await spool.write(keep)
+                line.lost = 0
                 self._events += sum(event.revision == 0 for event in taken.events)
                 publisher.wake()
 
@@ -172,6 +174,7 @@ class Agent:
             self._lines,
             self._health,
             await outbox.accounts(),
+            await outbox.damaged(),
             await outbox.backlog(),
         )
         link.publish(self._status_topic, status.model_dump_json().encode(), retain=True)

@@ -18,6 +18,10 @@ from stream.errors import DecodeError
 
 _RELEASE = """INSERT INTO streams (name, sensor, released, last_ns) VALUES (?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET released = excluded.released, last_ns = excluded.last_ns"""
+_LOST = """INSERT INTO damaged (sensor, samples) VALUES (?, ?)
+    ON CONFLICT (sensor) DO UPDATE SET samples = samples + excluded.samples"""
+_PASSED_ON = """INSERT INTO accounts (stream, sent) VALUES (?, ?)
+    ON CONFLICT (stream) DO UPDATE SET sent = sent + excluded.sent"""
 _STATE = """INSERT INTO streams (name, sensor, made, pending, filtering) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET made = excluded.made, pending = excluded.pending, filtering = excluded.filtering"""
 
@@ -37,8 +41,6 @@ class Recovered:
     """What a start finds: how far it was, the last snapshot, and the chunks read since the last block."""
 
     accepted: int
-    damaged: int
-    """Samples accepted and not to be read back, so far as was known when the last agent ended."""
     snapshot: Snapshot | None
     streams: Mapping[str, StreamRecord]
     chunks: tuple[tuple[int, Samples], ...]
@@ -68,11 +70,16 @@ class Journal:
         await self._spool.write(write)
 
     @staticmethod
-    async def release(file: aiosqlite.Connection, sensor: str, streams: Iterable[Stream], damaged: int) -> None:
-        """Within the transaction that puts blocks into the outbox: how far each stream is in blocks now."""
+    async def release(file: aiosqlite.Connection, sensor: str, streams: Iterable[Stream], lost: int) -> None:
+        """Within the transaction that puts blocks into the outbox: how far each stream is in blocks now.
+
+        `lost`: samples that were accepted and cannot be read back, since the last time.
+        """
         rows = [(stream.name, sensor, stream.released, stream.last_ns) for stream in streams]
         await file.executemany(_RELEASE, rows)
-        await file.execute("UPDATE progress SET damaged = ? WHERE sensor = ?", (damaged, sensor))
+        if lost:
+            await file.execute(_LOST, (sensor, lost))
+            await file.execute(_PASSED_ON, (sensor, lost))
 
     async def keep(self, sensor: str, snapshot: Snapshot) -> None:
         """Remembers pipeline and streams, and forgets the chunks that are in blocks and in their state."""
@@ -116,14 +123,12 @@ class Journal:
 
     async def recover(self, sensor: str) -> Recovered:
         """Where the last agent was when it stopped, however it stopped."""
-        found = await self._spool.rows(
-            "SELECT accepted, damaged, fed, drawn, state FROM progress WHERE sensor = ?", (sensor,)
-        )
+        found = await self._spool.rows("SELECT accepted, fed, drawn, state FROM progress WHERE sensor = ?", (sensor,))
         rows = await self._spool.rows("SELECT first, payload FROM intake WHERE sensor = ? ORDER BY first", (sensor,))
         chunks, unreadable = _decoded(rows)
         if not found:
-            return Recovered(0, 0, None, {}, chunks, unreadable)
-        ((accepted, damaged, fed, drawn, state),) = found
+            return Recovered(0, None, {}, chunks, unreadable)
+        ((accepted, fed, drawn, state),) = found
         kept = await self._spool.rows(
             "SELECT name, released, last_ns, made, pending, filtering FROM streams WHERE sensor = ?", (sensor,)
         )
@@ -134,13 +139,15 @@ class Journal:
             states, state, unreadable = {}, None, unreadable + 1
         streams = {row[0]: StreamRecord(row[1], row[2], states.get(row[0])) for row in kept}
         snapshot = None if state is None else Snapshot(fed, drawn, state, states)
-        return Recovered(accepted, damaged, snapshot, streams, chunks, unreadable)
+        return Recovered(accepted, snapshot, streams, chunks, unreadable)
 
     def _packed(self, name: str, samples: Samples) -> bytes:
         return encode(Block(self._station, name, 0, 0, samples))
 
 
-def _state(made: int, pending: bytes | None, filtering: bytes | None) -> StreamState:
+def _state(made: int | None, pending: bytes | None, filtering: bytes | None) -> StreamState:
+    if made is None:
+        raise DecodeError("the stream began after the last snapshot, or its state is gone")
     return StreamState(made, decode(pending).samples if pending else None, filtering or b"")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edge.journal import Recovered, Snapshot
 from edge.settings import SensorSettings
-from edge.streams import Stream
+from edge.streams import NEVER_NS, Stream, StreamRecord
 from stream.block import Block, Channel, Clock, Samples
 from stream.events import Event
 from stream.filters import ONE_MINUTE, ONE_SECOND, Filter
@@ -57,8 +57,8 @@ class Line:
         """By their names: the sensor's own, at its full rate, and at most one that is slower."""
         self.accepted = 0
         """Samples in the journal so far: the index of the next one."""
-        self.damaged = 0
-        """Samples that were accepted and could not be read back."""
+        self.lost = 0
+        """Samples that were accepted and could not be read back, until whoever counts them has taken them from here."""
         self.clock = Clock.UNKNOWN
         """What is known of the clock that stamps the samples now; a sample's own flag goes before it."""
 
@@ -74,13 +74,14 @@ class Line:
 
     def resume(self, found: Recovered) -> Taken:
         """Goes on where the last agent was: its state, and what it had read and not yet put into blocks."""
-        self.accepted, self.damaged = found.accepted, found.damaged
+        self.accepted = found.accepted
         first = found.chunks[0][0] if found.chunks else found.accepted
         if found.snapshot is None and self.full.name in found.streams:
             first = min(first, found.streams[self.full.name].released)
-        for name, stream in self.streams.items():
-            if name in found.streams:
-                stream.resume(found.streams[name], first)
+        unknown = {self.full.name: StreamRecord(first, NEVER_NS, None)} if first else {}
+        for name, record in (unknown | dict(found.streams)).items():
+            if name in self.streams:
+                self.streams[name].resume(record, first)
         self._place = self._place_found(found, first)
         taken = []
         for start, chunk in found.chunks:
@@ -178,7 +179,7 @@ class Line:
             return Taken()
         lost, last = start - self._place.fed, self.finish()
         known = min(self._place.skip, lost)
-        self.damaged += lost - known
+        self.lost += lost - known
         self.full.passed_over(lost - known)
         self._place = _Place(start, start, self._place.skip - known)
         return last

@@ -35,6 +35,8 @@ _SENT = """INSERT INTO accounts (stream, sent) VALUES (?, ?)
     ON CONFLICT (stream) DO UPDATE SET sent = sent + excluded.sent"""
 _LOST = """INSERT INTO accounts (stream, evicted) VALUES (?, ?)
     ON CONFLICT (stream) DO UPDATE SET evicted = evicted + excluded.evicted"""
+_REFUSED = """UPDATE accounts SET refused = refused + samples FROM (SELECT sensor, samples FROM entries WHERE id = ?)
+    WHERE stream = sensor"""
 _FINISH_BLOCKS = """DELETE FROM entries
     WHERE kind = 'block' AND sensor = ? AND name = ? AND number BETWEEN ? AND ? RETURNING id"""
 _FOUND_AFTER_ALL = "DELETE FROM evicted WHERE sensor = ? AND name = ? AND number BETWEEN ? AND ? RETURNING samples"
@@ -161,6 +163,7 @@ class Outbox:
                 "INSERT OR IGNORE INTO refused SELECT ?, ?, sensor, samples, payload FROM entries WHERE id = ?",
                 (digest, reason, entry_id),
             )
+            await file.execute(_REFUSED, (entry_id,))
             await file.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
             await file.execute(
                 "DELETE FROM refused WHERE rowid <= (SELECT max(rowid) FROM refused) - ?", (MOST_REFUSED,)
@@ -182,6 +185,10 @@ class Outbox:
         """By stream, since the file was made."""
         rows = await self._spool.rows("SELECT stream, sent, evicted, refused FROM accounts")
         return {stream: Account(*counts) for stream, *counts in rows}
+
+    async def damaged(self) -> dict[str, int]:
+        """Samples lost by damage to the file, by stream, since the first one was made."""
+        return {str(row[0]): int(row[1]) for row in await self._spool.rows("SELECT sensor, samples FROM damaged")}
 
     async def empty(self) -> bool:
         """Whether the gateway has everything."""

@@ -22,10 +22,11 @@ def status_of(
     lines: Mapping[str, Line],
     health: Callable[[str], Health],
     accounts: Mapping[str, Account],
+    damaged: Mapping[str, int],
     backlog: Backlog,
 ) -> Status:
-    """The birth, or the goodbye. `config`: the version of the settings from afar; `accounts`: of the outbox."""
-    sensors = [info for name, line in lines.items() for info in _streams(line, health(name), accounts)]
+    """The birth, or the goodbye. `config`: the version of the settings from afar; `accounts`, `damaged`: by stream."""
+    sensors = [info for name, line in lines.items() for info in _streams(line, health(name), accounts, damaged)]
     return Status(
         state=state,
         boot=boot,
@@ -39,7 +40,9 @@ def status_of(
     )
 
 
-def _streams(line: Line, health: Health, accounts: Mapping[str, Account]) -> list[SensorInfo]:
+def _streams(
+    line: Line, health: Health, accounts: Mapping[str, Account], damaged: Mapping[str, int]
+) -> list[SensorInfo]:
     """One for each stream that is sent, always or at times; what the instrument itself did stands with the first."""
     sensor = line.sensor
     infos: list[SensorInfo] = []
@@ -56,7 +59,7 @@ def _streams(line: Line, health: Health, accounts: Mapping[str, Account]) -> lis
                 accepted=account.sent + waiting,
                 evicted=account.evicted,
                 refused=account.refused,
-                damaged=0 if infos else line.damaged,
+                damaged=damaged.get(name, 0),
                 rejected={} if infos else dict(health.rejected),
                 continuous=whole or kind != "full",
                 connected=health.connected,

@@ -9,6 +9,10 @@ class SettingsError(MagwatchError):
     """A configuration is wrong. The message lists every mistake, a line each; exit code 2."""
 
 
+class SpoolDamagedError(MagwatchError):
+    """An agent's file showed to be damaged while in use; it has been moved aside, and the next start salvages it."""
+
+
 class FormatError(MagwatchError):
     """An archive file is unknown or damaged. The message names the file, the place and the reason."""
 

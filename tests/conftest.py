@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,8 +237,8 @@ def magwatch() -> Callable[..., subprocess.CompletedProcess[str]]:
 def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., Gateway]]:
     made: list[Gateway] = []
 
-    def make(broker_url: str, settings: str = "", options: tuple[str, ...] = ()) -> Gateway:
-        made.append(Gateway(tmp_path, broker_url, free_port(), settings, options=options))
+    def make(broker_url: str, settings: str = "", **command: Any) -> Gateway:
+        made.append(Gateway(tmp_path, broker_url, free_port(), settings, **command))
         return made[-1]
 
     yield make
@@ -249,8 +250,8 @@ def make_gateway(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Calla
 def make_edge(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     made: list[Command] = []
 
-    def make(*configs: Path) -> Command:
-        made.append(Command(tmp_path / "edge.log", "edge", "--config", *map(str, configs)))
+    def make(*configs: Path, **command: Any) -> Command:
+        made.append(Command(tmp_path / "edge.log", "edge", "--config", *map(str, configs), **command))
         return made[-1]
 
     yield make

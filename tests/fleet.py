@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli_w
@@ -25,16 +28,20 @@ ROOT = Path(__file__).resolve().parents[1]
 class Command:
     """`magwatch ...` in the background, its log in a file."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
-        self._arguments = arguments
+        self._arguments, self._environment = arguments, {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "magwatch", *self._arguments], cwd=ROOT, stdout=file, stderr=file
+                [sys.executable, "-m", "magwatch", *self._arguments],
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
+                env=self._environment,
             )
 
     @property
@@ -44,6 +51,15 @@ class Command:
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
+
+    def hang(self) -> None:
+        """Stands still, its connections open, until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -75,16 +91,17 @@ class Gateway(Command):
         *,
         account: str = "",
         options: tuple[str, ...] = (),
+        **command: Any,
     ) -> None:
-        """`account`: lines of the table `[broker]` that let it in; `options`: of the command."""
+        """`account`: lines of the table `[broker]` that let it in; `command`: options, environment."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
-        config = folder / "gateway.toml"
+        config = folder / f"gateway-{port}.toml"
         config.write_text(
             f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n{account}\n'
             f"[listen]\nport = {port}\n"
         )
-        super().__init__(folder / "gateway.log", "gateway", "--config", str(config), *options)
+        super().__init__(folder / "gateway.log", "gateway", "--config", str(config), *options, **command)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
@@ -125,7 +142,11 @@ def station_config(
     broker_url: str,
     start_ns: int,
     seconds: float,
+    *,
     account: dict[str, str] | None = None,
+    resend_s: float = 1.0,
+    block_s: float = 1.0,
+    data_dir: Path | None = None,
 ) -> Path:
     """An agent whose simulated sensor began at `start_ns` and ends `seconds` later, with a journal of its own."""
     source = {
@@ -137,10 +158,10 @@ def station_config(
     }
     settings = {
         "station": scenario.station,
-        "data_dir": str(folder / scenario.station),
+        "data_dir": str(data_dir or folder / scenario.station),
         "broker": {"url": broker_url} | (account or {}),
-        "outbox": {"resend_s": 1.0},
-        "sensors": [{"name": scenario.sensor, "source": source}],
+        "outbox": {"resend_s": resend_s},
+        "sensors": [{"name": scenario.sensor, "source": source, "block_s": block_s}],
     }
     path = folder / f"{scenario.station}.toml"
     path.write_text(tomli_w.dumps(settings))

@@ -3,7 +3,7 @@
 # and say so. In CI nothing skips: there a missing server is a failure.
 missing=""
 for pair in mosquitto:mosquitto mosquitto_pub:mosquitto-clients influxd:influxdb nginx:nginx chromium:chromium \
-    victoria-metrics:victoria-metrics openssl:openssl systemd-analyze:systemd; do
+    victoria-metrics:victoria-metrics openssl:openssl systemd-analyze:systemd faketime:faketime; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge.journal import Journal
 from edge.line import Line, Taken
+from edge.outbox import Outbox
 from edge.settings import PublishSettings, SensorSettings
 from edge.spool import Spool
 from stream.block import Channel, Clock, Samples
@@ -34,12 +35,16 @@ class KilledAgent:
         self.journal, self.spool, self.line = journal, spool, Line("wic", sensor, boot)
         self.blocks: list[Samples] = []
         self.low: list[Samples] = []
+        self.lost = 0
 
     async def put(self, taken: Taken) -> None:
         for stream, samples in taken.blocks:
             self.line.named(Taken(blocks=((stream, samples),)))
             await self.spool.write(lambda file, stream=stream: self.journal.release(file, "fge", [stream], 0))
             (self.blocks if stream.name == "fge" else self.low).append(samples)
+        if self.line.lost:
+            await self.spool.write(lambda file: self.journal.release(file, "fge", [self.line.full], self.line.lost))
+            self.lost, self.line.lost = self.lost + self.line.lost, 0
 
     async def live(self, samples: Samples, chunk: int, snapshot_every: int) -> None:
         await self.put(self.line.resume(await self.journal.recover("fge")))
@@ -116,6 +121,7 @@ async def test_a_damaged_spool_is_moved_aside_and_the_agent_starts(tmp_path: Pat
     await asyncio.to_thread(path.write_bytes, b"this is no database" * 500)
     spool = await Spool.open(path)
     assert (await Journal(spool, "wic").recover("fge")).accepted == 0
+    await spool.salvage()
     assert await asyncio.to_thread(lambda: list(tmp_path.glob("outbox.damaged-*")))
     await spool.close()
 
@@ -132,7 +138,8 @@ async def test_a_damaged_piece_of_the_journal_costs_that_piece_only(tmp_path: Pa
     await agent.put(agent.line.resume(found))
     await agent.put(agent.line.finish())
     assert agent.blocks == []
-    assert (agent.line.full.released, agent.line.damaged) == (100, 10)
+    assert (agent.line.full.released, agent.lost) == (100, 10)
+    assert await Outbox(spool, "wic", 10**9).damaged() == {"fge": 10}
     await spool.close()
 
 

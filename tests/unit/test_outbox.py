@@ -1,6 +1,7 @@
 """The outbox gives up nothing that the gateway has not said it has, but for what is worth least when it is full."""
 
 import asyncio
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ X = (Channel("x", "nT", 0.01),)
 
 def block(seq: int, sensor: str = "fge") -> tuple[Block, bytes]:
     samples = Samples.raw(X, np.arange(10, dtype=np.int64), np.zeros((10, 1), np.int32))
-    return Block("wic", sensor, 7, seq, samples), b"x" * 1000
+    return Block("wic", sensor, 7, seq, samples), b"x" * 996 + zlib.crc32(b"x" * 996).to_bytes(4, "little")
 
 
 def event(revision: int = 0) -> Event:
