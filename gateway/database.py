@@ -4,7 +4,6 @@ The gateway's own file (alerts, notifications, quarantine, stations) and the emb
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 import time
@@ -59,7 +58,6 @@ class Database:
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
         self._one_writer = asyncio.Lock()
-        self._turns = -1
 
     @classmethod
     async def open(
@@ -77,7 +75,6 @@ class Database:
                     await database._writer.execute(f"PRAGMA synchronous = {synchronous}")
                     await database._writer.execute("PRAGMA journal_size_limit = 67108864")
                     await database._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-                    database._turns = _opened(path.with_name(path.name + "-turn"))
                     await database._writer.execute("PRAGMA busy_timeout = 0")
                     await database._migrate()
                 database._reader = await _connected(path, read_only=True)
@@ -108,23 +105,17 @@ class Database:
     async def _begin(self, writer: aiosqlite.Connection) -> None:
         """Waits until no other process writes, at most _WAIT_S.
 
-        Who waits longest comes next: it holds the lock on the `-turn` file while it waits for SQLite's own. SQLite's
-        way, to look again after up to 100 ms, lets a busy process starve another one.
+        SQLite's own way, to look again after up to 100 ms, lets a busy process starve another one.
         """
         until = time.monotonic() + _WAIT_S
-        while not _taken(self._turns) and time.monotonic() < until:  # noqa: ASYNC110
+        while True:
+            try:
+                await writer.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as wrong:
+                if wrong.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() >= until:
+                    raise
             await asyncio.sleep(_LOOK_AGAIN_S)
-        try:
-            while True:
-                try:
-                    await writer.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as wrong:
-                    if wrong.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() >= until:
-                        raise
-                await asyncio.sleep(_LOOK_AGAIN_S)
-        finally:
-            fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     async def give_back(self) -> bool:
         """Cuts some free pages off the file's end, when more than a tenth of it is free; whether there are more."""
@@ -157,9 +148,6 @@ class Database:
             for connection in (reader, writer):
                 if connection is not None:
                     await connection.close()
-            if self._turns >= 0:
-                os.close(self._turns)
-                self._turns = -1
 
     def failures(self) -> "_Failures":
         """A context in which SQLite's errors become StoreErrors that name this file."""
@@ -222,21 +210,6 @@ async def _connected(path: Path, *, read_only: bool) -> aiosqlite.Connection:
 
 def _tried(address: str) -> None:
     sqlite3.connect(address, uri=True).close()
-
-
-def _opened(turns: Path) -> int:
-    try:
-        return os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as wrong:
-        raise StoreUnavailableError(f"{turns}: {wrong}: see to the disk's room and rights") from wrong
-
-
-def _taken(turns: int) -> bool:
-    try:
-        fcntl.flock(turns, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _tuples(rows: Iterable[sqlite3.Row]) -> list[tuple[Any, ...]]:

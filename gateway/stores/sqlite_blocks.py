@@ -79,7 +79,9 @@ def chunks_of(
     first, last = (first_ns // length_ns).tolist(), (last_ns // length_ns).tolist()
     touched = set(zip(ids, first, strict=True)) | set(zip(ids, last, strict=True))
     for number, block, a, b in zip(ids, blocks, first, last, strict=True):
-        if b - a > 1:
+        if 1 < b - a < len(block.samples):
+            touched |= {(number, chunk) for chunk in range(a + 1, b)}
+        elif b - a > 1:
             touched |= {(number, chunk) for chunk in np.unique(block.samples.times_ns // length_ns).tolist()}
     return touched
 

@@ -1,7 +1,10 @@
 """What the embedded store sums up is only quicker to read: the same rows come out, whatever came when."""
 
+import asyncio
+import multiprocessing
 import time
 from collections.abc import AsyncIterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -219,28 +222,54 @@ async def test_times_centuries_apart_in_one_block_cost_no_more_than_its_samples(
     assert time.monotonic() - begun < 5.0
 
 
-async def test_two_processes_writing_at_once_both_get_their_turn(tmp_path: Path) -> None:
-    """Two connections are to SQLite what two processes are: neither waits for long while the other one writes on."""
-    import asyncio  # noqa: PLC0415
+async def test_what_is_forgotten_while_its_chunk_is_made_does_not_come_back(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.append(cut(series(DAY), 10))
+    kept = store._tidying._keep
 
-    one, two = [await SqliteStore.open(tmp_path / "samples.db", synchronous="normal") for _ in range(2)]
-    blocks = cut(series(DAY), 10)
-    waits: list[float] = []
-    over = asyncio.Event()
+    async def keep_after_forgetting(made: list[object], now_ns: int) -> None:
+        await store.forget(2**62)
+        await kept(made, now_ns)  # type: ignore[arg-type]
 
-    async def write_on() -> None:
-        at = 0
-        while not over.is_set():
-            at = (at + 50) % 8000
-            await one.append(blocks[at : at + 50])
+    monkeypatch.setattr(store._tidying, "_keep", keep_after_forgetting)
+    await store.tidy(time.time_ns() + 2 * SETTLED_NS)
+    assert await store._database.rows("SELECT * FROM summaries") == []
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(write_on())
-        for k in range(100):
+
+def _append_on(path: Path, boot: int, told: Connection) -> None:
+    async def run() -> None:
+        store = await SqliteStore.open(path, synchronous="normal")
+        blocks = cut(series(DAY), 10, boot)
+        waits = []
+        for start in range(0, len(blocks), 20):
             begun = time.monotonic()
-            await two.append(blocks[k : k + 1])
+            await store.append(blocks[start : start + 20])
             waits.append(time.monotonic() - begun)
-        over.set()
-    await one.close()
-    await two.close()
-    assert max(waits) < 1.0
+        told.send(max(waits))
+        await store.close()
+
+    asyncio.run(run())
+
+
+async def test_processes_that_write_at_once_wait_for_each_other_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "samples.db"
+    await (await SqliteStore.open(path)).close()
+    spawn = multiprocessing.get_context("spawn")
+    pipes = [spawn.Pipe(duplex=False) for _ in range(2)]
+    writers = [spawn.Process(target=_append_on, args=(path, boot, tell)) for boot, (_, tell) in enumerate(pipes)]
+    for writer in writers:
+        writer.start()
+    waits = [await asyncio.to_thread(hear.recv) for hear, _ in pipes]
+    for writer in writers:
+        await asyncio.to_thread(writer.join)
+    assert max(waits) < 5.0, "nobody was told that the store is busy, nor nearly"
+    store = await SqliteStore.open(path)
+    (sensor,) = await store.sensors()
+    samples = series(DAY)
+    assert (sensor.blocks, sensor.samples) == (2 * len(cut(samples, 10)), 2 * len(samples))
+    await tidied(store)
+    trace = await whole(store, EVERYTHING)
+    assert len(trace) == 2 * len(samples)
+    assert np.array_equal(trace.values[0::2], trace.values[1::2], equal_nan=True)
+    await store.close()

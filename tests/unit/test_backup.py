@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,17 @@ async def data_dir(folder: Path) -> Path:
     return folder
 
 
-async def test_a_back_up_beside_a_writer_ends_and_is_whole(tmp_path: Path) -> None:
+async def test_a_back_up_beside_a_writer_ends_and_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.backup._PAGES_A_STEP", 32)
     folder = await data_dir(tmp_path / "data")
     store = await SqliteStore.open(folder / "samples.db", synchronous="normal")
     told: list[tuple[int, int]] = []
-    backing_up = asyncio.create_task(
-        asyncio.to_thread(back_up, folder, tmp_path / "copy", lambda *part: told.append(part))
-    )
+
+    def slowly(done: int, total: int) -> None:
+        told.append((done, total))
+        time.sleep(0.01)
+
+    backing_up = asyncio.create_task(asyncio.to_thread(back_up, folder, tmp_path / "copy", slowly))
     seq = 1000
     while not backing_up.done():
         await store.append([block(seq, 50)])
@@ -53,7 +58,7 @@ async def test_a_back_up_beside_a_writer_ends_and_is_whole(tmp_path: Path) -> No
     assert seq > 1001, "it was written into meanwhile"
     assert [copy.name for copy in copies] == ["samples.db", "gateway.db"]
     assert told[-1][0] == told[-1][1] > 1_000_000
-    assert sorted(told) == told
+    assert sorted(told) == told, "it never began anew"
     with sqlite3.connect(copies[0]) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     raw.close()
