@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,9 @@ class InfluxStore:
         self._server = InfluxServer(settings)
         self._keep_days = {SAMPLES: settings.keep_days, MINUTE_MEANS: settings.keep_minutes_days}
         self._connections = asyncio.Semaphore(CONNECTIONS)
+        # Where a database hangs, those who ask wait here and not in the threads that all the gateway shares.
+        self._reading = asyncio.Semaphore(CONNECTIONS)
+        self._listing = asyncio.Semaphore(CONNECTIONS)
         self._preparing = asyncio.Lock()
         self._ready = False
         self._most_lines = _MOST_LINES
@@ -68,12 +72,12 @@ class InfluxStore:
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """In windows, so that a long span fits into memory."""
-        async with self._at_work():
+        async with self._reading, self._at_work():
             return await read(self._server, SAMPLES, station, sensor, t0_ns, t1_ns, max_points)
 
     async def sensors(self) -> list[StoredSensor]:
         """Counted by the database, which knows nothing of blocks; counts that take long may be some minutes old."""
-        async with self._at_work():
+        async with self._listing, self._at_work():
             found = await asyncio.to_thread(self._counting.extents, self._server)
             known = await asyncio.to_thread(layouts, self._server, SAMPLES)
         return [
@@ -91,7 +95,7 @@ class InfluxStore:
 
     async def latest(self, station: str, sensor: str) -> Trace:
         """The newest by its own time, not by its arrival."""
-        async with self._at_work():
+        async with self._reading, self._at_work():
             statement = select('last("flags")', SAMPLES, of_sensor(station, sensor))
             (found,) = await asyncio.to_thread(self._server.ask, statement)
             last_ns = int(found[0].rows[0][0] or 0) if found else EARLIEST_NS
@@ -113,7 +117,7 @@ class InfluxStore:
 
     async def read_minutes(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """As `read` gives samples."""
-        async with self._at_work():
+        async with self._reading, self._at_work():
             return await read(self._server, MINUTE_MEANS, station, sensor, t0_ns, t1_ns, max_points)
 
     async def forget_minutes(self, before_ns: int) -> int:
@@ -122,7 +126,7 @@ class InfluxStore:
 
     async def size(self) -> int | None:
         """Bytes on disk of the database's shards; only InfluxDB 1.x tells."""
-        async with self._at_work():
+        async with self._listing, self._at_work():
             if (await asyncio.to_thread(self._server.version))[0] > 1:
                 return None
             (shards,) = await asyncio.to_thread(self._server.ask, "SHOW STATS FOR 'shard'")
@@ -146,15 +150,16 @@ class InfluxStore:
             raise
 
     def _prepare(self) -> None:
-        """A new password is read, too."""
-        self._server.close()
+        """With the password as it is now. Calls under way keep the connections that they have."""
         try:
-            self._server = InfluxServer(self._settings)
+            server = InfluxServer(self._settings)
         except MagwatchError as wrong:
             raise StoreHeldError(str(wrong)) from wrong
-        version = self._server.version()
-        prepare(self._server, version)
-        self._server.open_writers(version)
+        version = server.version()
+        prepare(server, version)
+        server.write_as(version)
+        self._server.close()
+        self._server = server
         self._told = {}
         self._counting.again()
 
@@ -184,7 +189,7 @@ class InfluxStore:
 
     def _write(self, place: Place, pieces: Sequence[Piece]) -> list[RefusedPoint]:
         lines = lines_of(pieces)
-        writing = Writing(lambda part: self._server.write(place.policy, part))
+        writing = Writing(partial(self._server.write, place.policy))
         refused = writing.store(lines)
         self._most_lines = min(self._most_lines, writing.most_lines or _MOST_LINES)
         return [

@@ -62,15 +62,15 @@ class LineWriter(Protocol):
 class OldLineWriter:
     """`POST /write`: every InfluxDB before 1.8, and any later one that still has it."""
 
-    def __init__(self, settings: InfluxSettings, pool: urllib3.PoolManager) -> None:
+    def __init__(self, settings: InfluxSettings, secret: str | None) -> None:
         self._settings = settings
-        self._pool = pool
+        self._headers = headers(settings, secret)
+        self._pool = _pool(settings, 1)
 
     def write(self, policy: str, lines: bytes) -> Answer:
         place = urlencode({"db": self._settings.database, "rp": policy, "precision": "ns"})
-        response = self._pool.request(
-            "POST", f"{self._settings.url}/write?{place}", body=lines, headers=headers(self._settings)
-        )
+        url = f"{self._settings.url}/write?{place}"
+        response = self._pool.request("POST", url, body=lines, headers=self._headers)
         return _answer(response.status, response.data, response.headers.get("Retry-After"))
 
     def close(self) -> None:
@@ -80,9 +80,8 @@ class OldLineWriter:
 class NewLineWriter:
     """`POST /api/v2/write` by influxdb-client, one request a call."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxSettings, secret: str | None) -> None:
         self._database = settings.database
-        secret = settings.secret()
         self._client = InfluxDBClient(
             settings.url,
             f"{settings.username}:{secret}" if settings.username else secret or "",
@@ -110,14 +109,17 @@ class NewLineWriter:
 
 
 class InfluxServer:
-    """The server of a database: two connections to write on, two to read."""
+    """The server of a database, with a connection for each call that is under way."""
 
     def __init__(self, settings: InfluxSettings) -> None:
         """Reads secret and certificate. Raises MagwatchError when they are promised and not there."""
         self.settings = settings
-        self._pool = _pool(settings, CONNECTIONS)
-        self._writers: queue.SimpleQueue[LineWriter] = queue.SimpleQueue()
-        self._headers = headers(settings)
+        self._secret = settings.secret()
+        self._headers = headers(settings, self._secret)
+        self._pool = _pool(settings, 2 * CONNECTIONS)
+        self._writer: Callable[[InfluxSettings, str | None], LineWriter] = OldLineWriter
+        self._idle: queue.SimpleQueue[LineWriter] = queue.SimpleQueue()
+        self._closed = False
 
     def version(self) -> tuple[int, int]:
         """What it says of itself; a server that says nothing counts as a 2.0. Raises StoreError."""
@@ -128,22 +130,25 @@ class InfluxServer:
         told = response.headers.get("X-Influxdb-Version", "").lstrip("v").split(".")
         return (int(told[0]), int(told[1])) if len(told) > 1 and (told[0] + told[1]).isdigit() else (2, 0)
 
-    def open_writers(self, version: tuple[int, int]) -> None:
-        """The connections for writing, in the server's way or in the settings'."""
+    def write_as(self, version: tuple[int, int]) -> None:
+        """Choose the way of writing: the settings', or else the version's."""
         new = self.settings.api == "v2" or (self.settings.api == "auto" and version >= (1, 8))
-        for _ in range(CONNECTIONS):
-            self._writers.put(
-                NewLineWriter(self.settings) if new else OldLineWriter(self.settings, _pool(self.settings, 1))
-            )
+        self._writer = NewLineWriter if new else OldLineWriter
 
     def write(self, policy: str, lines: bytes) -> Answer:
-        """Send lines on a free connection. Raises StoreUnavailableError when there is no answer."""
-        writer = self._writers.get()
+        """Send lines on a connection that is free. Raises StoreUnavailableError when there is no answer."""
+        try:
+            writer = self._idle.get_nowait()
+        except queue.Empty:
+            writer = self._writer(self.settings, self._secret)
         try:
             with answers(self.settings.url):
                 return writer.write(policy, lines)
         finally:
-            self._writers.put(writer)
+            if self._closed:
+                writer.close()
+            else:
+                self._idle.put(writer)
 
     def ask(self, *statements: str, timeout_s: float = TIMEOUT_S) -> list[list[Series]]:
         """The series of each statement. Raises StoreError, also where one statement alone has failed."""
@@ -183,9 +188,13 @@ class InfluxServer:
         return response
 
     def close(self) -> None:
-        """Let go of all connections; twice is once."""
-        while not self._writers.empty():
-            self._writers.get().close()
+        """Let go of the connections, of those under way when they are done; twice is once."""
+        self._closed = True
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                break
         self._pool.clear()
 
 
@@ -203,9 +212,8 @@ async def all_of(*work: Awaitable[Result]) -> list[Result]:
     return cast(list[Result], results)
 
 
-def headers(settings: InfluxSettings) -> dict[str, str]:
+def headers(settings: InfluxSettings, secret: str | None) -> dict[str, str]:
     """Who asks: by user and password, by token, or nobody."""
-    secret = settings.secret()
     if settings.username:
         return dict(urllib3.make_headers(basic_auth=f"{settings.username}:{secret or ''}"))
     return {"Authorization": f"Token {secret}"} if secret else {}
@@ -227,7 +235,7 @@ def _pool(settings: InfluxSettings, connections: int) -> urllib3.PoolManager:
     except OSError as wrong:
         raise MagwatchError(f"InfluxDB TLS: {settings.ca_file}: {wrong}") from wrong
     return urllib3.PoolManager(
-        maxsize=connections, block=True, retries=False, timeout=urllib3.Timeout(TIMEOUT_S), ssl_context=context
+        maxsize=connections, retries=False, timeout=urllib3.Timeout(TIMEOUT_S), ssl_context=context
     )
 
 

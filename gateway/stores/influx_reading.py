@@ -36,17 +36,12 @@ class Extent:
 
 def extents(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Name, Extent]:
     """Of every sensor that meets the conditions. Raises StoreError."""
-    counted, first, last = server.ask(
-        *(
-            select(f'{what}("flags")', place, *conditions, tail="GROUP BY station, sensor")
-            for what in ("count", "first", "last")
-        )
-    )
-    samples, first_ns, last_ns = grouped(counted, 1), grouped(first, 0), grouped(last, 0)
-    return {
-        name: Extent(samples[name], first_ns[name], last_ns[name])
-        for name in samples.keys() & first_ns.keys() & last_ns.keys()
-    }
+    return _extents(server.ask(*_of_extents(place, conditions)))
+
+
+def layouts(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Name, list[Layout]]:
+    """The channels that each sensor has had in a measurement, the newest layout first. Raises StoreError."""
+    return _layouts(*server.ask(_of_layouts(place, conditions)))
 
 
 def grouped(series: Sequence[Series], column: int) -> dict[Name, int]:
@@ -54,17 +49,33 @@ def grouped(series: Sequence[Series], column: int) -> dict[Name, int]:
     return {(one.tags["station"], one.tags["sensor"]): whole(one.rows[0][column]) for one in series}
 
 
-def layouts(server: InfluxServer, place: Place, *conditions: str) -> Mapping[Name, list[Layout]]:
-    """The channels that each sensor has had in a measurement, the newest layout first. Raises StoreError."""
-    (found,) = server.ask(
-        select(
-            'last("seen"), "channels"',
-            CHANNELS,
-            f'"of" = {text(place.measurement)}',
-            *conditions,
-            tail="GROUP BY station, sensor, layout",
-        )
-    )
+def whole(cell: Cell) -> int:
+    """A cell of an answer that is a whole number."""
+    if not isinstance(cell, int):
+        raise StoreBusyError(f"InfluxDB answered {cell!r} where a whole number should stand")
+    return cell
+
+
+def _of_extents(place: Place, conditions: Sequence[str]) -> list[str]:
+    tail = "GROUP BY station, sensor"
+    return [select(f'{what}("flags")', place, *conditions, tail=tail) for what in ("count", "first", "last")]
+
+
+def _extents(answers: Sequence[Sequence[Series]]) -> dict[Name, Extent]:
+    counted, first, last = answers
+    samples, first_ns, last_ns = grouped(counted, 1), grouped(first, 0), grouped(last, 0)
+    return {
+        name: Extent(samples[name], first_ns[name], last_ns[name])
+        for name in samples.keys() & first_ns.keys() & last_ns.keys()
+    }
+
+
+def _of_layouts(place: Place, conditions: Sequence[str]) -> str:
+    of_place = f'"of" = {text(place.measurement)}'
+    return select('last("seen"), "channels"', CHANNELS, of_place, *conditions, tail="GROUP BY station, sensor, layout")
+
+
+def _layouts(found: Sequence[Series]) -> dict[Name, list[Layout]]:
     seen: dict[Name, list[tuple[int, Layout]]] = defaultdict(list)
     for one in found:
         _, last_ns, channels = one.rows[0]
@@ -85,8 +96,9 @@ async def read(
     """
     where = of_sensor(station, sensor)
     name = (station, sensor)
-    found = await asyncio.to_thread(extents, server, place, where, within(t0_ns, t1_ns))
-    known = await asyncio.to_thread(layouts, server, place, where)
+    asked = [*_of_extents(place, [where, within(t0_ns, t1_ns)]), _of_layouts(place, [where])]
+    *answers, listed = await asyncio.to_thread(server.ask, *asked)
+    found, known = _extents(answers), _layouts(listed)
     if name not in found:
         return joined([])
     extent = found[name]
@@ -158,10 +170,3 @@ class _Reader:
         ]
         channels = tuple(trace.channels[column] for column in keep)
         return Trace(channels, trace.times_ns, trace.values[:, keep], trace.flags, trace.thinned)
-
-
-def whole(cell: Cell) -> int:
-    """A cell of an answer that is a whole number."""
-    if not isinstance(cell, int):
-        raise StoreBusyError(f"InfluxDB answered {cell!r} where a whole number should stand")
-    return cell

@@ -504,7 +504,7 @@ def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_another_database_understands_the_lines(victoria: str) -> None:
     server = InfluxServer(settings_of(victoria, "magwatch", api="v2"))
-    server.open_writers((2, 0))
+    server.write_as((2, 0))
     made, _ = block(0, 6000)
     made.samples.counts[17, 1] = MISSING
     named = [(made.station, made.sensor, made.samples)]
