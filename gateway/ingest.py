@@ -37,6 +37,8 @@ Result = TypeVar("Result")
 BATCH = 500
 """Half of the broker's window towards a link, so that one batch is read while the other one is stored."""
 BATCH_BYTES = 4_000_000
+LINGER_S = 0.01
+"""A transaction for each of a fleet's blocks would cost several times what the blocks do."""
 AT_ONCE = 2
 """Batches under way: a store with several connections has work for all of them, any other takes them in turn."""
 SHOWN_AT_ONCE = 200
@@ -94,20 +96,22 @@ async def ingest_blocks(link: Link, places: Places, audience: Audience, *, live:
         group.create_task(finish())
         while True:
             await room.acquire()
-            messages = await link.receive(BATCH, BATCH_BYTES)
+            messages = await link.receive(BATCH, BATCH_BYTES, LINGER_S)
             batch = await asyncio.to_thread(Batch.of, messages)
             under_way.put_nowait((batch, group.create_task(stored(batch, places, audience))))
 
 
 async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
     """Returns when everything of the batch is in its place; what the stations are to be told of the refused."""
-    blocks = [(received.block, message.payload) for message, received in batch.good]
-    if blocks:
-        points = await until_done(partial(places.store.append, blocks), "the store", audience.failed)
-        spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
-        await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
-        await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
-    return await quarantined(batch.bad, places.quarantine)
+    async with asyncio.TaskGroup() as group:
+        refused = group.create_task(quarantined(batch.bad, places.quarantine))
+        if batch.good:
+            blocks = [(received.block, message.payload) for message, received in batch.good]
+            points = await until_done(partial(places.store.append, blocks), "the store", audience.failed)
+            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
+            await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
+            await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
+    return refused.result()
 
 
 def tell(audience: Audience, batch: Batch, *, live: bool) -> None:

@@ -24,7 +24,7 @@ HUNG_S = 20.0
 START_S = 120.0
 """Before its first beat it loads its modules, on a slow machine for long."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
-STEADY_S = 10.0
+STEADY_S = 3.0
 """Who has run for so long starts again without a pause."""
 STOP_S = 5.0
 

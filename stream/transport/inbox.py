@@ -49,18 +49,26 @@ class Inbox:
         """Waits for a message, and takes what came with it: at least one, at most so many, about so many bytes."""
         while True:
             with self._room:
-                taken: list[Message] = []
-                size = 0
-                while self._waiting and len(taken) < most and size < most_bytes:
-                    taken.append(self._waiting.popleft())
-                    size += len(taken[-1].payload)
-                self._bytes -= size
-                self._room.notify()
-                if taken:
-                    return taken
+                if self._waiting:
+                    return self._some(most, most_bytes)
                 self._news.clear()
                 self._asleep = True
             await self._news.wait()
+
+    def take_waiting(self, most: int, most_bytes: int = MOST_BYTES) -> list[Message]:
+        """As `take`, without waiting: perhaps none."""
+        with self._room:
+            return self._some(most, most_bytes)
+
+    def _some(self, most: int, most_bytes: int) -> list[Message]:
+        taken: list[Message] = []
+        size = 0
+        while self._waiting and len(taken) < most and size < most_bytes:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1].payload)
+        self._bytes -= size
+        self._room.notify()
+        return taken
 
     def release(self, *, reopen: bool = False) -> None:
         """The filling thread need not wait for room any more, or must again."""

@@ -104,9 +104,17 @@ class Link:
             if happening == "wrong version" and self._broker.protocol == "auto":
                 return
 
-    async def receive(self, most: int, most_bytes: int = MOST_BYTES) -> list[Message]:
-        """Waits for a message and takes what came with it: at least one, at most `most`, about `most_bytes`."""
-        return await self._inbox.take(most, most_bytes)
+    async def receive(self, most: int, most_bytes: int = MOST_BYTES, linger_s: float = 0.0) -> list[Message]:
+        """Waits for a message and takes what came with it: at least one, at most `most`, about `most_bytes`.
+
+        linger_s: so long is waited for more, unless half of what the broker would send is there.
+        """
+        messages = await self._inbox.take(most, most_bytes)
+        size = sum(len(message.payload) for message in messages)
+        if linger_s and len(messages) < min(most, self.window // 2) and size < most_bytes:
+            await asyncio.sleep(linger_s)
+            messages += self._inbox.take_waiting(most - len(messages), most_bytes - size)
+        return messages
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tells the broker that these are durable here. A receipt of an earlier connection is worth nothing."""

@@ -33,15 +33,15 @@ def test_two_workers_store_everything_once_though_one_is_lost_under_way(
     gateway = make_gateway(mosquitto.url, options=("--workers", "2"))
     wait_for(lambda: gateway.log.read_text().count("connected to the broker") >= 6, 30, "both workers are connected")
     load = Load(mosquitto.port)
-    packets = blocks(stations=5, each=200, vectors=10)
+    packets = blocks(stations=5, each=100, vectors=10)
     load.run(packets[:100], within_s=20)
     victim = workers_of(gateway)[0]
-    due_s = np.arange(900) / 600
+    due_s = np.arange(400) / 400
     os.kill(victim, how)
     outcome = load.run(packets[100:], due_s=due_s, resend_s=1.0, within_s=30)
     load.close()
     assert np.isfinite(outcome.done_s).all()
-    assert stored(gateway) == {f"load{number:03d}": 2000 for number in range(5)}
+    assert stored(gateway) == {f"load{number:03d}": 1000 for number in range(5)}
     (station, *_) = gateway.get("api/v1/stations")["stations"]
     assert station["state"] == "streaming"
     assert station["sensors"][0]["rate_hz"] == pytest.approx(100)
