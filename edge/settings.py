@@ -147,7 +147,7 @@ class AgentSettings(_Settings):
     broker: BrokerSettings = BrokerSettings()
     sensors: Annotated[tuple[SensorSettings, ...], Field(min_length=1, max_length=64)]
     outbox: OutboxSettings = OutboxSettings()
-    status_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    status_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """How often the station tells how it is."""
 
     @field_validator("sensors")

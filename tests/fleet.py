@@ -18,9 +18,13 @@ import tomli_w
 
 from firmware_sim import journal
 from firmware_sim.settings import SimSettings
+from gateway.settings import GatewaySettings
+from gateway.stores import Store
+from gateway.stores.opening import SAMPLES_FILE, open_store
 from gateway.stores.sqlite import SqliteStore
 from magwatch_report import Tally, tally
 from stream.instant import iso
+from stream.settings_file import load
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,13 +100,20 @@ class Gateway(Command):
         """`account`: lines of the table `[broker]` that let it in; `command`: options, environment."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
-        config = folder / f"gateway-{port}.toml"
-        config.write_text(
+        self.config = folder / f"gateway-{port}.toml"
+        self.config.write_text(
             f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n{account}\n'
             f"[listen]\nport = {port}\n"
         )
-        super().__init__(folder / "gateway.log", "gateway", "--config", str(config), *options, **command)
+        super().__init__(folder / "gateway.log", "gateway", "--config", str(self.config), *options, **command)
         self.wait_until_ready()
+
+    async def opened_store(self) -> Store:
+        """What it stores in, beside it."""
+        settings = load(self.config, GatewaySettings)
+        if settings.store.type == "influx":
+            return await open_store(settings)
+        return await SqliteStore.open(self.data_dir / SAMPLES_FILE, read_only=True)
 
     def wait_until_ready(self) -> None:
         until = time.monotonic() + 20
@@ -172,7 +183,7 @@ def counted(gateway: Gateway, folder: Path, stations: list[SimSettings], start_n
     """The store against the simulator's own count, over all stations."""
 
     async def count() -> Tally:
-        store = await SqliteStore.open(gateway.data_dir / "samples.db", read_only=True)
+        store = await gateway.opened_store()
         try:
             total = Tally()
             for scenario in stations:
