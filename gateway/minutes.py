@@ -79,7 +79,7 @@ class MinuteMaker:
         done: list[int] = []
         remaining: list[Entry] = []
         for group in groups[:_SPANS_AT_ONCE]:
-            looks = max(self._resting[entry.number][1] for entry in group)
+            looks = min(self._resting[entry.number][1] for entry in group)
             span = _hull(group)
             try:
                 open_ns = await self._make(span, _left_to(resting, span), wait=looks < PATIENCE)
