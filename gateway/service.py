@@ -15,6 +15,7 @@ from gateway.alerts.notifiers import Notifier
 from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.webhook import WebhookNotifier
 from gateway.api import ApiServer, create_app, listening_socket
+from gateway.clock_watch import ClockWatch
 from gateway.devices import Devices
 from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
@@ -60,7 +61,8 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         quarantine = Quarantine(records)
         places = Places(store, MinutesDue(records), quarantine)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
-        stations = await Stations.open(records, desk, hub, time.time_ns())
+        now_ns = time.time_ns()
+        stations = await Stations.open(records, desk, hub, now_ns, ClockWatch(now_ns))
         reception = Reception(stations, hub)
         await asyncio.to_thread(codec.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))

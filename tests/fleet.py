@@ -171,6 +171,7 @@ def station_config(
         "station": scenario.station,
         "data_dir": str(data_dir or folder / scenario.station),
         "broker": {"url": broker_url} | (account or {}),
+        "status_s": 5.0,
         "outbox": {"resend_s": resend_s},
         "sensors": [{"name": scenario.sensor, "source": source, "block_s": block_s}],
     }
