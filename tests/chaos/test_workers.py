@@ -15,7 +15,7 @@ import pytest
 from benchmarks.mqtt_load import Load, blocks, poison
 from tests.conftest import Mosquitto, wait_for
 from tests.fleet import Gateway
-from tests.servers.test_workers import stored, workers_of
+from tests.servers.test_workers import stored
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def test_a_worker_of_two_killed_twenty_times_under_load_neither_loses_nor_double
     def kill() -> None:
         dice = random.Random(3)
         while len(killed) < KILLS and not over.wait(dice.uniform(1.0, 3.0)):
-            alive = workers_of(gateway)
+            alive = gateway.workers()
             if alive:
                 os.kill(dice.choice(alive), signal.SIGKILL)
                 killed.append(time.monotonic())
