@@ -21,6 +21,7 @@ from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
 from gateway.minutes import keep_minutes_up
 from gateway.minutes_due import MinutesDue
+from gateway.outage import Outage
 from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
@@ -63,9 +64,12 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
         now_ns = time.time_ns()
         stations = await Stations.open(records, desk, hub, now_ns, ClockWatch(now_ns))
-        reception = Reception(stations, hub)
         await asyncio.to_thread(codec.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
+        outage = Outage(desk, settings.client_id, events.connected.is_set)
+        stations.deaf = lambda: outage.deaf
+        await outage.recall()
+        reception = Reception(stations, hub, outage)
         readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
         app = create_app(
             *(store, desk, stations, hub, quarantine, WEB),
@@ -83,7 +87,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
                 keep_minutes_up(store, records),
                 *_housekeeping(store, settings),
                 desk.run(),
-                _tick(desk, stations),
+                _tick(desk, stations, outage),
                 _serve_page(ApiServer(app, hub), listening),
             ):
                 group.create_task(work)
@@ -115,11 +119,12 @@ def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:
         yield WebhookNotifier(webhook.url, webhook.headers, name=f"webhook-{number}")
 
 
-async def _tick(desk: AlertDesk, stations: Stations) -> None:
+async def _tick(desk: AlertDesk, stations: Stations, outage: Outage) -> None:
     """What falls due by the mere passing of time."""
     while True:
         await asyncio.sleep(TICK_S)
         now_ns = time.time_ns()
+        await until_done(partial(outage.tick, now_ns), "the alert desk")
         await until_done(partial(stations.tick, now_ns), "the fleet's record")
         await until_done(partial(desk.tick, now_ns), "the alert desk")
 

@@ -29,6 +29,7 @@ _WORDS = {
     Kind.CLOCK_STEP: "Clock jumped",
     Kind.SILENT: "Station silent",
     Kind.EVICTED: "Samples given up, no room",
+    Kind.OUTAGE: "Gateway out of order",
 }
 
 

@@ -14,6 +14,7 @@ _HYSTERESIS_S = {
     Kind.STEP: 60.0,
     Kind.TRANSIENT: 60.0,
     Kind.SILENT: 0.0,
+    Kind.OUTAGE: 60.0,
 }
 _HYSTERESIS_OF_OTHERS_S = 300.0
 _ORDER = tuple(Severity)
@@ -70,7 +71,7 @@ class AlertSettings(BaseModel):
             page=rank(severity) >= rank(self.page_from),
             pending_s=0.0,
             keep_firing_s=_HYSTERESIS_S.get(kind, _HYSTERESIS_OF_OTHERS_S),
-            lapse_s=7 * 86_400.0 if kind is Kind.SILENT else 86_400.0,
+            lapse_s=7 * 86_400.0 if kind in (Kind.SILENT, Kind.OUTAGE) else 86_400.0,
         )
         for settings in self.rules:
             if settings.kind is kind and settings.severity in (None, severity):
