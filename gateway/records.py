@@ -1,4 +1,5 @@
-"""The gateway's own file: quarantine, events, alerts, notifications, stations; whichever store holds the samples."""
+"""The gateway's own file: quarantine, events, alerts, notifications, stations, accounts; whichever store holds the
+samples."""
 
 from pathlib import Path
 
@@ -61,6 +62,35 @@ _SCHEMA = Schema(
             """CREATE TRIGGER quarantined_sample_came AFTER INSERT ON quarantine WHEN NEW.samples > 0 BEGIN
                 INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
                 ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
+        ),
+        (
+            # Who gets in (gateway/access.py). Of what opens a door only the digest is here, of passwords the hash.
+            """CREATE TABLE accounts (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+                role TEXT NOT NULL, password TEXT NOT NULL, created_ns INTEGER NOT NULL)""",
+            """CREATE TABLE sessions (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                created_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL)""",
+            "CREATE INDEX sessions_of ON sessions (account, seen_ns)",
+            """CREATE TABLE tokens (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                label TEXT NOT NULL, scope TEXT NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+                used_ns INTEGER)""",
+            "CREATE INDEX tokens_of ON tokens (account)",
+            """CREATE TABLE login_tries (
+                subject TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            "CREATE INDEX login_tries_by_age ON login_tries (last_ns)",
+            """CREATE TABLE audit (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
+                address TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL)""",
+            "CREATE INDEX audit_by_age ON audit (at_ns)",
+            "CREATE INDEX audit_failed_logins ON audit (number) WHERE what = 'login failed'",
+            """CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
+                SELECT RAISE(ABORT, 'the audit log is not rewritten'); END""",
+            # A year and some days, against the clock of the machine; gateway/audit.py forgets later than that.
+            """CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.what != 'login failed'
+                AND OLD.at_ns > (CAST(strftime('%s', 'now') AS INTEGER) - 390 * 86400) * 1000000000 BEGIN
+                SELECT RAISE(ABORT, 'the audit log is kept for a year'); END""",
         ),
     ),
 )

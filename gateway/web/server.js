@@ -8,6 +8,7 @@ async function ask(path, query = {}) {
   const url = new URL(`/api/v1/${path}`, location.origin);
   for (const [key, value] of Object.entries(query)) url.searchParams.set(key, String(value));
   const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error(`${path}: the gateway answered ${answer.status}`);
   return answer.json();
 }

@@ -41,7 +41,7 @@ def test_killed_three_times_in_mid_flight(
     least = 2 * 10 * (SECONDS - (14 if victim == "edge" else 5))
     assert total.sent >= least, "the simulator ran"
     assert (total.missing, total.duplicated) == (0, 0)
-    accounts = gateway.get("api/v1/accounts")["accounts"]
+    accounts = gateway.get("api/v1/accounting")["accounts"]
     assert sum(one["accepted"] for one in accounts) == sum(one["stored"] for one in accounts) == total.sent
     assert [one["in_flight"] for one in accounts] == [0, 0]
     steps = [event for event in gateway.get("api/v1/events?limit=500")["events"] if event["kind"] == "step"]
