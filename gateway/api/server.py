@@ -16,7 +16,10 @@ STOP_WITHIN_S = 1
 
 
 class ApiServer(uvicorn.Server):
-    """`await server.serve(sockets=[listening_socket(host, port)])`; ends after `server.should_exit = True`."""
+    """`await server.serve(sockets=[listening_socket(host, port)])`; ends after `server.should_exit = True`.
+
+    Raises MagwatchError when there is no certificate where there should be one.
+    """
 
     def __init__(self, app: FastAPI, hub: Hub, listen: ListenSettings | None = None) -> None:
         listen = listen or ListenSettings()
@@ -34,6 +37,11 @@ class ApiServer(uvicorn.Server):
             timeout_keep_alive=30,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
+        try:
+            config.load()
+        except OSError as wrong:
+            files = f"{listen.certificate_file} and {listen.key_file}"
+            raise MagwatchError(f"listen: {files} are no certificate and its key: {wrong}") from wrong
         super().__init__(config)
         self._hub = hub
 

@@ -13,6 +13,9 @@ async function ask(path, query = {}) {
   return answer.json();
 }
 
+/** Who is logged in: name, role, and `csrf` for the header X-CSRF-Token of everything that is not a GET. */
+export const session = () => ask("session");
+
 export async function stations() {
   const asked = Date.now();
   const answer = await ask("stations");
