@@ -1,6 +1,8 @@
 """The gateway's own file: quarantine, events, alerts, notifications, stations, accounts; whichever store holds the
 samples."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
@@ -98,4 +100,13 @@ _SCHEMA = Schema(
 
 async def open_records(path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Database:
     """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
+    if not read_only:
+        await asyncio.to_thread(_for_its_owner_alone, path)
     return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)
+
+
+def _for_its_owner_alone(path: Path) -> None:
+    """It holds the hashes of passwords; SQLite gives the files beside it the same rights."""
+    with contextlib.suppress(OSError):  # opening it says what is wrong
+        path.touch()
+        path.chmod(0o600)

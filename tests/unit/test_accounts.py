@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -129,6 +130,15 @@ async def test_nothing_that_opens_a_door_stands_in_the_file(access: Access, reco
     assert b"prometheus" in written
     for secret in (GOOD, session, token, key):
         assert secret.encode() not in written
+
+
+async def test_the_file_with_the_hashes_is_its_owners_alone(records: Database) -> None:
+    beside = records.path.with_name("gateway.db-wal")
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (records.path, beside)] == [0o600, 0o600]
+    await records.close()
+    records.path.chmod(0o644)  # as older versions made it
+    await (await open_records(records.path)).close()
+    assert stat.S_IMODE(records.path.stat().st_mode) == 0o600
 
 
 async def test_a_session_ends_when_it_is_not_used_and_at_last_anyhow(access: Access) -> None:

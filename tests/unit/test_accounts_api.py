@@ -1,5 +1,6 @@
 """Who gets in over HTTP: every route for every role, and what somebody with bad intentions would try."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -495,8 +496,8 @@ async def test_a_stream_ends_for_who_was_shut_out(peopled: Gateway, monkeypatch:
         return await look_up(given, now_ns) if len(asked) < 4 else None
 
     monkeypatch.setattr(peopled.access.sessions, "find", once)
-    async with peopled.client() as client:
-        told = await client.get("/api/v1/live", headers=headers, timeout=10)
+    async with asyncio.timeout(10), peopled.client() as client:
+        told = await client.get("/api/v1/live", headers=headers)
     assert told.status_code == 200
     assert len(asked) == 4, "the answer ended by itself"
 
