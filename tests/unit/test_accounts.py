@@ -162,7 +162,7 @@ async def test_an_account_has_a_bounded_number_of_sessions(access: Access) -> No
     assert alive == [False, False] + [True] * AT_MOST
 
 
-async def test_who_is_removed_or_gets_a_new_password_is_out(access: Access) -> None:
+async def test_who_is_removed_or_gets_a_new_password_is_out(access: Access, records: Database) -> None:
     ann = await access.accounts.add("ann", "admin", GOOD, NOW)
     bob = await access.accounts.add("bob", "operator", GOOD, NOW)
     here, there = [await access.sessions.begin(ann, "::1", "", NOW) for _ in range(2)]
@@ -175,6 +175,8 @@ async def test_who_is_removed_or_gets_a_new_password_is_out(access: Access) -> N
     session = await access.sessions.begin(bob, "::1", "", NOW)
     _, token = await access.tokens.make("bob", "x", "operate", NOW + DAY, NOW)
     await access.accounts.remove("bob")
+    left = await records.rows("SELECT account FROM sessions UNION ALL SELECT account FROM tokens")
+    assert left == [(ann.number,)]
     again = await access.accounts.add("bob", "operator", GOOD, NOW)
     assert again.number != bob.number
     assert await access.sessions.find(session, NOW) is None

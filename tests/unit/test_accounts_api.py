@@ -164,6 +164,12 @@ async def test_only_these_ask_for_nobody(peopled: Gateway) -> None:
     }
 
 
+async def test_only_an_admin_lets_people_in_and_reads_who_did_what(peopled: Gateway) -> None:
+    roles = {one[:2]: one[2] for one in operations(await described(peopled))}
+    for method, path in (("GET", "accounts"), ("POST", "accounts"), ("DELETE", "accounts/nobody"), ("GET", "audit")):
+        assert roles[method, f"/api/v1/{path}"] == "admin", (method, path)
+
+
 async def test_operations_have_names_of_their_own_tags_and_errors(gateway: Gateway) -> None:
     paths = (await described(gateway))["paths"].values()
     found = [operation for path in paths for operation in path.values()]
