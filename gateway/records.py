@@ -1,5 +1,8 @@
-"""The gateway's own file: quarantine, events, alerts, notifications, stations; whichever store holds the samples."""
+"""The gateway's own file: quarantine, events, alerts, notifications, stations, accounts; whichever store holds the
+samples."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
@@ -62,10 +65,48 @@ _SCHEMA = Schema(
                 INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
                 ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
         ),
+        (
+            # Who gets in (gateway/access.py). Of what opens a door only the digest is here, of passwords the hash.
+            """CREATE TABLE accounts (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+                role TEXT NOT NULL, password TEXT NOT NULL, created_ns INTEGER NOT NULL)""",
+            """CREATE TABLE sessions (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                created_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL)""",
+            "CREATE INDEX sessions_of ON sessions (account, seen_ns)",
+            """CREATE TABLE tokens (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                label TEXT NOT NULL, scope TEXT NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+                used_ns INTEGER)""",
+            "CREATE INDEX tokens_of ON tokens (account)",
+            """CREATE TABLE login_tries (
+                subject TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            "CREATE INDEX login_tries_by_age ON login_tries (last_ns)",
+            """CREATE TABLE audit (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
+                address TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL)""",
+            "CREATE INDEX audit_by_age ON audit (at_ns)",
+            "CREATE INDEX audit_failed_logins ON audit (number) WHERE what = 'login failed'",
+            """CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
+                SELECT RAISE(ABORT, 'the audit log is not rewritten'); END""",
+            # A year and some days, against the clock of the machine; gateway/audit.py forgets later than that.
+            """CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.what != 'login failed'
+                AND OLD.at_ns > (CAST(strftime('%s', 'now') AS INTEGER) - 390 * 86400) * 1000000000 BEGIN
+                SELECT RAISE(ABORT, 'the audit log is kept for a year'); END""",
+        ),
     ),
 )
 
 
 async def open_records(path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Database:
     """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
+    if not read_only:
+        await asyncio.to_thread(_for_its_owner_alone, path)
     return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)
+
+
+def _for_its_owner_alone(path: Path) -> None:
+    """It holds the hashes of passwords; SQLite gives the files beside it the same rights."""
+    with contextlib.suppress(OSError):  # opening it says what is wrong
+        path.touch()
+        path.chmod(0o600)

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.access import Access
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.notifiers import Notifier
 from gateway.alerts.notifiers.log import LogNotifier
@@ -26,7 +28,7 @@ from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.retention import keep_house
-from gateway.settings import GatewaySettings, NotifySettings, SqliteSettings
+from gateway.settings import GatewaySettings, ListenSettings, NotifySettings, SqliteSettings
 from gateway.stations import Stations
 from gateway.stores import Store
 from gateway.stores.opening import open_store
@@ -59,6 +61,8 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         stack.push_async_callback(store.close)
         records = await open_records(folder / "gateway.db")
         stack.push_async_callback(records.close)
+        access = Access(records, anonymous=settings.listen.anonymous, public_url=settings.listen.public_url)
+        await _let_in(access, settings.listen)
         quarantine = Quarantine(records)
         places = Places(store, MinutesDue(records), quarantine)
         desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
@@ -73,9 +77,11 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
         app = create_app(
             *(store, desk, stations, hub, quarantine, WEB),
+            access=access,
             reception=reception,
             connected=events.connected.is_set,
             version=version("magwatch"),
+            loopback=settings.listen.loopback,
         )
         async with asyncio.TaskGroup() as group:
             for work in (
@@ -88,9 +94,35 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
                 *_housekeeping(store, settings),
                 desk.run(),
                 _tick(desk, stations, outage),
-                _serve_page(ApiServer(app, hub), listening),
+                access.keep_house(),
+                _serve_page(ApiServer(app, hub, settings.listen), listening, settings.listen.scheme),
             ):
                 group.create_task(work)
+
+
+async def _let_in(access: Access, listen: ListenSettings) -> None:
+    """Without an account: prints the link that makes the first. Raises MagwatchError when others than this machine
+    could come in then."""
+    if await access.accounts.any():
+        if not listen.loopback and listen.certificate_file is None and not listen.behind_proxy:
+            log.warning("passwords cross the network in clear: set listen.certificate_file and key_file")
+        return
+    if not listen.loopback:
+        raise MagwatchError(
+            f"listen.host is {listen.host} and there is no account: make one first, with "
+            "`magwatch account add NAME --role admin --config FILE`, or let host be 127.0.0.1"
+        )
+    url = listen.public_url or f"{listen.scheme}://{_in_url(listen.host)}:{listen.port}"
+    # Not for the log: it opens the door.
+    sys.stderr.write(
+        "There are no accounts, so everybody on this machine is an admin. To make the first, once, within an hour:\n"
+        f"  {url.rstrip('/')}/login#first={access.first_key()}\n"
+    )
+    sys.stderr.flush()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _storing(
@@ -129,9 +161,9 @@ async def _tick(desk: AlertDesk, stations: Stations, outage: Outage) -> None:
         await until_done(partial(desk.tick, now_ns), "the alert desk")
 
 
-async def _serve_page(server: ApiServer, listening: socket.socket) -> None:
+async def _serve_page(server: ApiServer, listening: socket.socket, scheme: str) -> None:
     host, port, *_ = listening.getsockname()
-    log.info("the page is at http://%s:%d/", host, port)
+    log.info("the page is at %s://%s:%d/", scheme, _in_url(host), port)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(serving)

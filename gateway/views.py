@@ -213,7 +213,7 @@ class AccountView(View):
     in_flight: int | None
 
 
-class AccountsView(View):
+class AccountingView(View):
     """Every sensor that was ever heard of."""
 
     accounts: tuple[AccountView, ...]
