@@ -62,6 +62,21 @@ _SCHEMA = Schema(
                 INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
                 ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
         ),
+        (
+            # gateway/alerts/dispatch.py: what stands in one place of the phone, in order.
+            "ALTER TABLE notifications ADD COLUMN thread TEXT NOT NULL DEFAULT ''",
+            "UPDATE notifications SET thread = id",
+            """CREATE INDEX notifications_threads ON notifications (channel, thread, number)
+                WHERE waiting_since_ns IS NOT NULL""",
+            # gateway/alerts/actions.py: links that have done their work.
+            """CREATE TABLE used_actions (
+                id TEXT PRIMARY KEY, what TEXT NOT NULL, alert_id TEXT NOT NULL, who TEXT NOT NULL,
+                used_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            # gateway/alerts/subscriptions.py: browsers with the installed page.
+            """CREATE TABLE push_subscriptions (
+                id TEXT PRIMARY KEY, channel TEXT NOT NULL, endpoint TEXT NOT NULL, p256dh BLOB NOT NULL,
+                auth BLOB NOT NULL, added_ns INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
     ),
 )
 

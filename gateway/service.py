@@ -10,11 +10,14 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.alerts.actions import Links
 from gateway.alerts.desk import AlertDesk
-from gateway.alerts.notifiers import Notifier
-from gateway.alerts.notifiers.log import LogNotifier
-from gateway.alerts.notifiers.webhook import WebhookNotifier
+from gateway.alerts.notifiers.opening import Means, opened
+from gateway.alerts.notifiers.vapid import Vapid
+from gateway.alerts.picture import WITHIN_S, Pictures
+from gateway.alerts.subscriptions import Subscriptions
 from gateway.api import ApiServer, create_app, listening_socket
+from gateway.api.push import push
 from gateway.devices import Devices
 from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
@@ -24,7 +27,7 @@ from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.retention import keep_house
-from gateway.settings import GatewaySettings, NotifySettings, SqliteSettings
+from gateway.settings import GatewaySettings, SqliteSettings
 from gateway.stations import Stations
 from gateway.stores import Store
 from gateway.stores.opening import open_store
@@ -59,7 +62,11 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         stack.push_async_callback(records.close)
         quarantine = Quarantine(records)
         places = Places(store, MinutesDue(records), quarantine)
-        desk = AlertDesk(records, settings.alerts, list(_notifiers(settings.notify)), hub)
+        pictures = Pictures(store, WITHIN_S, time.time_ns)
+        stack.callback(pictures.close)
+        links = Links.open(folder, settings.notify.public_url) if settings.notify.public_url else None
+        means = Means(links, Vapid.open(folder), Subscriptions(records), pictures.of)
+        desk = AlertDesk(records, settings.alerts, list(opened(settings.notify.channels, means)), hub)
         stations = await Stations.open(records, desk, hub, time.time_ns())
         reception = Reception(stations, hub)
         await asyncio.to_thread(codec.warm_up)
@@ -71,6 +78,8 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
             connected=events.connected.is_set,
             version=version("magwatch"),
         )
+        routes = push(settings.notify.channels, means.vapid, means.subscriptions)
+        app.include_router(routes, prefix="/api/v1", tags=["push"])
         async with asyncio.TaskGroup() as group:
             for work in (
                 events.run(),
@@ -104,13 +113,6 @@ def _housekeeping(store: Store, settings: GatewaySettings) -> Iterator[Coroutine
     """A database keeps house by itself."""
     if isinstance(store, SqliteStore) and isinstance(settings.store, SqliteSettings):
         yield keep_house(store, settings.store)
-
-
-def _notifiers(settings: NotifySettings) -> Iterator[Notifier]:
-    if settings.log:
-        yield LogNotifier()
-    for number, webhook in enumerate(settings.webhooks, start=1):
-        yield WebhookNotifier(webhook.url, webhook.headers, name=f"webhook-{number}")
 
 
 async def _tick(desk: AlertDesk, stations: Stations) -> None:
