@@ -155,7 +155,7 @@ class NotificationView(View):
     id: str
     channel: str
     alert_id: str | None
-    what: Literal["firing", "raised", "resolved", "backlog"]
+    what: Literal["firing", "raised", "reminder", "updated", "acknowledged", "resolved", "backlog"]
     severity: Severity
     title: str
     created_at: Instant

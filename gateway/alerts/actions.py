@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.alerts.keys import kept_secret
 from gateway.alerts.notifiers import Notification
 from gateway.database import Database
+from gateway.stores import StoreError
 from stream.errors import MagwatchError
 from stream.instant import SECOND_NS
 
@@ -51,7 +52,8 @@ class ActionRefusedError(MagwatchError):
 
 
 class ActionDesk(Protocol):
-    """What links can ask of the alert desk. Both may be repeated and raise LookupError for an alert that is not."""
+    """What links can ask of the alert desk. Both may be repeated, and raise MagwatchError, in words, for an alert that
+    is not or that is over."""
 
     async def acknowledge(self, alert_id: str, who: str, why: str) -> object: ...
 
@@ -83,7 +85,7 @@ class Links:
 
     def buttons(self, notification: Notification, who: str) -> list[Button]:
         """What a message about an open alert offers."""
-        if not notification.urgent or notification.alert_id is None:
+        if not notification.open:
             return []
         return [
             Button("acknowledge", "Acknowledge", self.link("acknowledge", notification, who)),
@@ -141,23 +143,31 @@ class Actions:
         return action
 
     async def act(self, token: str) -> Action:
-        """Do it. Raises ActionRefusedError, LookupError when the alert is gone, StoreError.
+        """Do it. Raises ActionRefusedError, StoreError.
 
         First done, then on record: killed between the two, the link does the same thing once more, which changes
         nothing, where the other order would lose an acknowledgement.
         """
         async with self._one:
             action = await self.look(token)
-            if action.what == "acknowledge":
-                await self._desk.acknowledge(action.alert_id, action.who, "by the button of a notification")
-            else:
-                await self._desk.verdict(action.alert_id, action.what, action.who)
+            await self._asked(action)
             now_ns = self._clock()
             async with self._records.transaction() as connection:
                 await connection.execute("DELETE FROM used_actions WHERE expires_ns < ?", (now_ns,))
                 row = (action.id, action.what, action.alert_id, action.who, now_ns, action.expires_ns)
                 await connection.execute(_USED, row)
         return action
+
+    async def _asked(self, action: Action) -> None:
+        try:
+            if action.what == "acknowledge":
+                await self._desk.acknowledge(action.alert_id, action.who, "by the button of a notification")
+            else:
+                await self._desk.verdict(action.alert_id, action.what, action.who)
+        except StoreError:
+            raise
+        except MagwatchError as wrong:
+            raise ActionRefusedError(str(wrong)) from wrong
 
 
 def _decoded(text: str) -> bytes:

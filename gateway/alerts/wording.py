@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from stream.events import Figure, Kind, Severity
 from stream.instant import SECOND_NS, Instant
 
-What = Literal["firing", "raised", "resolved"]
+What = Literal["firing", "raised", "reminder", "updated", "acknowledged", "resolved"]
 
 _TITLES = {
     Kind.COMMENCEMENT: "Sudden commencement",
@@ -50,6 +50,7 @@ _REGIONAL = {
 _REGIONAL_OTHERS = "So many at once have a common cause, most likely nature."
 _OF_NATURE = frozenset({Kind.COMMENCEMENT, Kind.DISTURBANCE, Kind.UNUSUAL})
 _OF_THE_STATION = frozenset({Kind.SILENT, Kind.EVICTED})
+_BEFORE = {"reminder": "Still there: ", "acknowledged": "Seen to: ", "resolved": "Over: "}
 _NAMED = 8
 _LEAST_TIMES = 2.0
 """A smaller multiple of the usual is not worth a word."""
@@ -77,6 +78,8 @@ class Facts(BaseModel):
     times_usual: float | None = None
     """Its size over the usual unrest (an event's `snr`)."""
     score: float | None = None
+    flips: int = 0
+    """How often it has been over and has come back."""
     evidence: dict[str, Figure] = {}
     """The detector's own figures, of the worst event."""
 
@@ -120,7 +123,7 @@ def lasted(span_ns: int) -> str:
 
 def _title(facts: Facts) -> str:
     size = f", {_nt(facts.amplitude_nt)}" if facts.amplitude_nt is not None else ""
-    before = {"firing": "", "raised": f"Now {facts.severity}: ", "resolved": "Over: "}[facts.what]
+    before = f"Now {facts.severity}: " if facts.what == "raised" else _BEFORE.get(facts.what, "")
     return f"{before}{_named(facts)} {_where(facts)}{size}"
 
 
@@ -140,8 +143,8 @@ def _where(facts: Facts) -> str:
 
 def _sentences(facts: Facts, zone: ZoneInfo | None) -> Sequence[str]:
     if facts.what == "resolved":
-        return (_time(facts, zone), _size(facts), _who(facts))
-    return (_time(facts, zone), _size(facts), _shape(facts), _who(facts), _how_sure(facts))
+        return (_time(facts, zone), _size(facts), _again(facts), _who(facts))
+    return (_time(facts, zone), _size(facts), _again(facts), _shape(facts), _who(facts), _how_sure(facts))
 
 
 def _time(facts: Facts, zone: ZoneInfo | None) -> str:
@@ -151,6 +154,10 @@ def _time(facts: Facts, zone: ZoneInfo | None) -> str:
     if facts.end - facts.start < SECOND_NS:
         return f"At {since}."
     return f"From {since}, for {lasted(facts.end - facts.start)}."
+
+
+def _again(facts: Facts) -> str:
+    return f"It has come and gone {facts.flips + 1} times." if facts.flips else ""
 
 
 def _size(facts: Facts) -> str:

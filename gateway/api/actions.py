@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.exceptions import HTTPException
 
 from gateway.alerts.actions import PATH, Action, ActionRefusedError, Actions
 from gateway.api import problems
@@ -48,8 +47,6 @@ def actions(actions: Actions) -> APIRouter:
             if as_page:
                 return _page(410, "Nothing done", str(refused))
             return problems.problem(410, str(refused))
-        except LookupError as wrong:
-            raise HTTPException(404, "there is no such alert any more") from wrong
         if as_page:
             return _page(200, "Done", _SAID[action.what][2])
         return JSONResponse(action.model_dump(), headers={"Cache-Control": "no-store"})

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.alerts.wording import Facts, worded
+from gateway.alerts.wording import Facts, What, worded
 from stream.errors import MagwatchError
 from stream.events import Kind, Severity
 from stream.instant import Instant
@@ -17,7 +17,7 @@ class Notification(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    what: Literal["firing", "raised", "resolved", "backlog"]
+    what: What | Literal["backlog"]
     severity: Severity
     title: str
     text: str
@@ -36,6 +36,9 @@ class Notification(BaseModel):
     thread: str = ""
     """A later one of the same thread takes the place of an earlier one on the phone; empty: it stands alone."""
 
+    quiet: bool = False
+    """Brings up to date what is shown, without a sound."""
+
     @property
     def place(self) -> str:
         """What names its place among the visible ones."""
@@ -44,7 +47,12 @@ class Notification(BaseModel):
     @property
     def urgent(self) -> bool:
         """Whether it is there to make somebody look now."""
-        return self.what not in {"resolved", "backlog"}
+        return self.open and not self.quiet
+
+    @property
+    def open(self) -> bool:
+        """Whether there is something to be done about it."""
+        return self.alert_id is not None and self.what in {"firing", "raised", "reminder", "updated"}
 
     def in_zone(self, zone: ZoneInfo | None) -> Self:
         """Worded for a person who lives in that zone."""
