@@ -39,15 +39,16 @@ GOLDEN = [
             evidence={"rise_s": 150.0},
         ),
         "Sudden commencement in europe, 3 stations, 38.2 nT",
-        "Since 10 May 17:05:20 UTC (19:05:20 CEST). Up to 38.2 nT, some 12 times the usual unrest. It rose within 2 min. "
-        "So many at once are nature: a shock front from the Sun has arrived; a storm may follow. "
+        "Since 10 May 17:05:20 UTC (19:05:20 CEST). Up to 38.2 nT, some 12 times the usual unrest. "
+        "It rose within 2 min. So many at once are nature: a shock front from the Sun has arrived; a storm may follow. "
         "Seen at conrad, ebre and niemegk; not at brorfelde. Critical, 90% sure.",
     ),
     (
         facts(Kind.COMMENCEMENT, amplitude_nt=38.2, not_seen_at=("ebre", "niemegk")),
         "Sudden commencement at conrad (fge), 38.2 nT",
-        "Since 10 May 17:05:20 UTC (19:05:20 CEST). It measures 38.2 nT. It has the shape of a sudden commencement, but "
-        "no other station has told of one yet. Not seen at ebre and niemegk, so it may be local. Warning, 90% sure.",
+        "Since 10 May 17:05:20 UTC (19:05:20 CEST). It measures 38.2 nT. It has the shape of a sudden commencement, "
+        "but no other station has told of one yet. Not seen at ebre and niemegk, so it may be local. "
+        "Warning, 90% sure.",
     ),
     (
         facts(Kind.DISTURBANCE, evidence={"level": "major", "range_in_an_hour_nT": 231.0}),
@@ -58,8 +59,9 @@ GOLDEN = [
     (
         facts(Kind.STEP, amplitude_nt=12.5, times_usual=1.4, not_seen_at=("ebre",)),
         "The field jumped and stayed at conrad (fge), 12.5 nT",
-        "Since 10 May 17:05:20 UTC (19:05:20 CEST). It measures 12.5 nT. It looks like something magnetic that was moved "
-        "and left near the sensor, or like the sensor touched. Not seen at ebre, so it is local. Warning, 90% sure.",
+        "Since 10 May 17:05:20 UTC (19:05:20 CEST). It measures 12.5 nT. It looks like something magnetic that was "
+        "moved and left near the sensor, or like the sensor touched. Not seen at ebre, so it is local. "
+        "Warning, 90% sure.",
     ),
     (
         facts(Kind.TRANSIENT, what="raised", amplitude_nt=-140.0, end=START + 40 * SECOND_NS),

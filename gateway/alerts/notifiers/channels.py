@@ -26,7 +26,7 @@ def _http(url: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as wrong:
+    except (KeyError, OSError, ValueError) as wrong:
         raise ValueError(f'{name} is not a time zone, such as "Europe/Berlin"') from wrong
     return name
 
