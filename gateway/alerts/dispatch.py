@@ -63,7 +63,9 @@ class Dispatcher:
         """One row a channel, inside the transaction of whatever it tells of. The same notification again is once."""
         told = notification
         text, now_ns = told.model_dump_json(), told.created_at
-        rows = [(told.id, name, text, now_ns, told.detected_at, now_ns) for name in self._notifiers]
+        # A name that no channel has (the settings were changed) must not mean that nobody is told.
+        names = [name for name in self._notifiers if name in told.to] or list(self._notifiers)
+        rows = [(told.id, name, text, now_ns, told.detected_at, now_ns) for name in names]
         await connection.executemany(_PUT, rows)
 
     def wake(self) -> None:

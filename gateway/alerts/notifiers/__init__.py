@@ -15,7 +15,13 @@ class Notification(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    what: Literal["firing", "raised", "resolved", "backlog"]
+    what: Literal["firing", "raised", "reminder", "updated", "acknowledged", "resolved", "backlog"]
+    thread: str = ""
+    """All messages of one thread are one thing on a phone: the newest replaces the others. Empty: of its own."""
+    to: tuple[str, ...] = ()
+    """Names of the channels that it goes to; empty: all."""
+    quiet: bool = False
+    """Brings up to date what is shown, without a sound."""
     severity: Severity
     title: str
     text: str
