@@ -63,6 +63,35 @@ _SCHEMA = Schema(
                 ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
         ),
         (
+            # Alerts of regions, and what people do: gateway/alerts/.
+            "DROP INDEX one_open_alert",
+            "ALTER TABLE alerts ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE alerts ADD COLUMN severity TEXT NOT NULL DEFAULT 'info'",
+            "ALTER TABLE alerts ADD COLUMN resolved_ns INTEGER",
+            """UPDATE alerts SET place = 'station/' || station, severity = json_extract(alert, '$.severity'),
+                resolved_ns = json_extract(alert, '$.resolved_ns'),
+                alert = json_set(alert, '$.place', 'station/' || station, '$.stations', json_array(station),
+                    '$.seen', json_extract(alert, '$.severity'), '$.joined_ns', json_extract(alert, '$.start_ns'),
+                    '$.thread', id, '$.called', json_array('*'))""",
+            "CREATE UNIQUE INDEX one_open_alert_of_a_place ON alerts (place, kind) WHERE state != 'resolved'",
+            "CREATE INDEX open_alerts_by_kind ON alerts (kind) WHERE state != 'resolved'",
+            "CREATE INDEX alerts_by_resolution ON alerts (kind, resolved_ns) WHERE resolved_ns IS NOT NULL",
+            "CREATE INDEX events_of_an_alert ON events (alert_id, start_ns, id) WHERE alert_id IS NOT NULL",
+            """CREATE TABLE alert_steps (
+                number INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, at_ns INTEGER NOT NULL,
+                step TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
+            "CREATE INDEX steps_of_an_alert ON alert_steps (alert_id, number)",
+            """CREATE TABLE silences (
+                id TEXT PRIMARY KEY, until_ns INTEGER NOT NULL, silence TEXT NOT NULL) WITHOUT ROWID""",
+            """CREATE TABLE verdicts (
+                alert_id TEXT PRIMARY KEY, verdict TEXT NOT NULL, who TEXT NOT NULL, at_ns INTEGER NOT NULL)
+                WITHOUT ROWID""",
+            # When a kind of alert last rang in a region.
+            """CREATE TABLE rings (
+                region TEXT NOT NULL, kind TEXT NOT NULL, rang_ns INTEGER NOT NULL,
+                PRIMARY KEY (region, kind)) WITHOUT ROWID""",
+        ),
+        (
             # gateway/alerts/dispatch.py: what stands in one place of the phone, in order.
             "ALTER TABLE notifications ADD COLUMN thread TEXT NOT NULL DEFAULT ''",
             "UPDATE notifications SET thread = id",

@@ -10,13 +10,14 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from gateway.alerts.actions import Links
+from gateway.alerts.actions import Actions, Links
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.notifiers.opening import Means, opened
 from gateway.alerts.notifiers.vapid import Vapid
 from gateway.alerts.picture import WITHIN_S, Pictures
 from gateway.alerts.subscriptions import Subscriptions
 from gateway.api import ApiServer, create_app, listening_socket
+from gateway.api.actions import actions
 from gateway.api.push import push
 from gateway.devices import Devices
 from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
@@ -80,6 +81,8 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         )
         routes = push(settings.notify.channels, means.vapid, means.subscriptions)
         app.include_router(routes, prefix="/api/v1", tags=["push"])
+        if links is not None:
+            app.include_router(actions(Actions(records, links, desk)))
         async with asyncio.TaskGroup() as group:
             for work in (
                 events.run(),

@@ -60,7 +60,7 @@ class Subscribed(BaseModel):
 
     endpoint: Annotated[str, Field(max_length=1000)]
     keys: Keys
-    channel: Annotated[str, Field(max_length=32)] | None = None
+    channel: Annotated[str, Field(max_length=63)] | None = None
     """The channel that it belongs to; the only one there is, without it."""
 
 

@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway.alerts.desk import AlertDesk
 from gateway.api import problems
 from gateway.api.accounts import accounts
+from gateway.api.alerts import alerts
 from gateway.api.guard import Guard
 from gateway.api.lists import lists
 from gateway.api.live import live
@@ -56,7 +57,8 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, loopback=loopback)
     app.include_router(samples(store, stations), prefix="/api/v1", tags=["samples"])
-    app.include_router(lists(desk, quarantine), prefix="/api/v1", tags=["events and alerts"])
+    app.include_router(lists(desk, quarantine), prefix="/api/v1", tags=["events"])
+    app.include_router(alerts(desk), prefix="/api/v1", tags=["alerts"])
     app.include_router(live(hub), prefix="/api/v1", tags=["live"])
 
     @app.get("/healthz", tags=["health"])

@@ -232,7 +232,7 @@ async def test_a_fresh_alert_reaches_its_channel_within_milliseconds(records: Da
     async with running(desk):
         for k in range(20):
             now_ns = time.time_ns()
-            await desk.take([event(f"s{k}", start=now_ns, detected_at=now_ns)], now_ns)
+            await desk.take([event(f"s{k}", start=now_ns, detected_at=now_ns, kind=Kind.TRANSIENT)], now_ns)
             await until(partial(_has, phone, k + 1))
         await _all_marked(desk)
     latencies = sorted(await desk.latencies_ms())
@@ -324,8 +324,9 @@ async def run():
     task = asyncio.create_task(desk.run())
     print("up", flush=True)
     for k in range(30):
-        await desk.take([event(f"s{k}")], NOW)
-        await desk.take([over(event(f"s{k}"), NOW)], NOW)
+        passing = event(f"s{k}", kind="transient")
+        await desk.take([passing], NOW)
+        await desk.take([over(passing, NOW)], NOW)
     await desk.tick(NOW + 60 * S)
     while any(view.handed_over_at is None for _, view in await desk.notifications(limit=500)):
         await asyncio.sleep(0.005)
