@@ -10,11 +10,11 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.alerts import picture
 from gateway.alerts.actions import Actions, Links
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.notifiers.opening import Means, opened
 from gateway.alerts.notifiers.vapid import Vapid
-from gateway.alerts.picture import WITHIN_S, Pictures
 from gateway.alerts.subscriptions import Subscriptions
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.api.actions import actions
@@ -63,7 +63,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         stack.push_async_callback(records.close)
         quarantine = Quarantine(records)
         places = Places(store, MinutesDue(records), quarantine)
-        pictures = Pictures(store, WITHIN_S, time.time_ns)
+        pictures = picture.Pictures(store, picture.WITHIN_S, time.time_ns)
         stack.callback(pictures.close)
         links = Links.open(folder, settings.notify.public_url) if settings.notify.public_url else None
         means = Means(links, Vapid.open(folder), Subscriptions(records), pictures.of)
@@ -71,6 +71,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         stations = await Stations.open(records, desk, hub, time.time_ns())
         reception = Reception(stations, hub)
         await asyncio.to_thread(codec.warm_up)
+        await asyncio.to_thread(picture.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
         readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
         app = create_app(

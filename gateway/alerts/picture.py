@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -18,12 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gateway.alerts.notifiers import Notification
 from gateway.stores import Store, StoreError, Trace
+from stream.block import Channel
 from stream.flags import CLEAN_WITHOUT, Flag
 from stream.instant import SECOND_NS
 
 log = logging.getLogger(__name__)
 
-WITHIN_S = 0.15
+WITHIN_S = 0.1
 """A push waits no longer for its picture."""
 WIDTH, HEIGHT = 960, 640
 """Pixels; some 20 kB."""
@@ -74,6 +76,12 @@ class Pictures:
     def close(self) -> None:
         """The thread ends with the picture that it is at."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def warm_up() -> None:
+    """Load fonts and the PNG writer, which takes longer than a picture."""
+    times_ns = np.arange(3, dtype=np.int64) * SECOND_NS
+    drawn(Trace((Channel("x", _FIELD, 1.0),), times_ns, np.zeros((3, 1)), np.zeros(3, np.uint16)), "", 0, None)
 
 
 def drawn(trace: Trace, name: str, start_ns: int, end_ns: int | None) -> bytes | None:
@@ -208,5 +216,6 @@ def _round_step(least: float) -> float:
     return float(next(power * part for part in (1.0, 2.0, 5.0, 10.0) if power * part >= least * 0.999))
 
 
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -3,6 +3,7 @@ told together."""
 
 import hashlib
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from gateway.alerts import backlog as old_news
 from gateway.alerts import life, words
@@ -18,6 +19,7 @@ from gateway.alerts.register import Register
 from gateway.alerts.rules import AlertSettings, Rule
 from gateway.alerts.silences import EXPLAINED, Silence, StationSilence, explained, mute
 from gateway.alerts.telling import Message, Situation, Telling, telling
+from gateway.alerts.wording import worded
 from stream.events import Event, Kind, Severity
 from stream.instant import SECOND_NS
 
@@ -207,13 +209,20 @@ class Sitting:
         return notifications
 
     def _notification(self, alerts: Sequence[Alert], message: Message) -> Notification:
-        head = alerts[0]
+        head, zone = alerts[0], self._settings.timezone
+        facts = words.facts(head, message.what) if len(alerts) == 1 else None
+        title, text = (
+            worded(facts, None if zone == "UTC" else ZoneInfo(zone))
+            if facts is not None
+            else (words.together(alerts), words.text(head, zone))
+        )
         return Notification(
             id=digest(f"{head.id}/{message.what}/{head.severity}/{head.rings}"),
             what=message.what,
             severity=head.severity,
-            title=words.title(head) if len(alerts) == 1 else words.together(alerts),
-            text=words.text(head, self._settings.timezone),
+            title=title,
+            text=text,
+            facts=facts,
             station=head.station,
             sensor=head.sensor,
             kind=head.kind,

@@ -25,7 +25,7 @@ _TITLES = {
     Kind.NOISY: "Sensor noisy",
     Kind.GAP: "Data missing",
     Kind.CLOCK_STEP: "The clock jumped",
-    Kind.SILENT: "Gone silent",
+    Kind.SILENT: "Station silent",
     Kind.EVICTED: "Samples given up",
 }
 _LOCAL = {

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.alerts.life import Alert
 from gateway.alerts.region import NATURE
+from gateway.alerts.wording import Facts, What
 from gateway.views import AlertView
 from stream.events import Kind
 from stream.instant import SECOND_NS, iso
@@ -57,6 +58,25 @@ def text(alert: Alert, zone: str) -> str:
         told.append(f"It has come and gone {alert.flips + 1} times.")
     told.append(f"{alert.severity.capitalize()}, confidence {alert.score:.0%}: {alert.reason}.")
     return " ".join(told)
+
+
+def facts(alert: Alert, what: What) -> Facts:
+    """What a message about it is worded from."""
+    return Facts(
+        what=what,
+        kind=alert.kind,
+        severity=alert.severity,
+        stations=alert.stations,
+        not_seen_at=alert.others,
+        region=alert.region or None,
+        sensor=alert.sensor,
+        start=alert.start_ns,
+        end=alert.ended_ns,
+        amplitude_nt=alert.amplitude_nt,
+        times_usual=alert.snr,
+        score=alert.score,
+        flips=alert.flips,
+    )
 
 
 def together(alerts: Sequence[Alert]) -> str:

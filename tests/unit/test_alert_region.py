@@ -178,7 +178,7 @@ async def test_five_hundred_sensors_behind_a_dead_link_ring_once(records: Databa
         await desk.take(*lost, *gaps)
         await desk.after(3)
     await desk.after(120)
-    assert await desk.rings() == ["Station silent at 500 stations (the network): 25.0 nT"]
+    assert await desk.rings() == ["Station silent in the network, 500 stations, 25.0 nT"]
     gaps = await desk.desk.alerts(kind=Kind.GAP, limit=500)
     assert len(gaps) == 500
     assert {gap.held for gap in gaps} == {f"{gap.station} is silent: that says it all" for gap in gaps}
@@ -240,7 +240,7 @@ async def test_local_alerts_of_one_kind_ring_together_when_grouped(records: Data
     for station in ("conrad", "hon", "wik"):
         await desk.take(desk.event(station, Kind.TRANSIENT))
         await desk.after(5)
-    assert await desk.rings() == ["A vehicle-like transient at conrad: 25.0 nT"]
+    assert await desk.rings() == ["Something magnetic passed at conrad (fge), 25.0 nT"]
     await desk.after(60)
     assert (await desk.rings())[1:] == ["A vehicle-like transient at hon and wik, each by itself"]
     assert len(await desk.desk.alerts()) == 3

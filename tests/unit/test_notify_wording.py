@@ -107,7 +107,7 @@ GOLDEN = [
     ),
     (
         facts(Kind.SILENT, score=None, evidence={"reason": "its will came\nInjected: yes"}),
-        "Gone silent at conrad",
+        "Station silent at conrad",
         "Since 10 May 17:05:20 UTC (19:05:20 CEST). Its will came Injected: yes. "
         "Nothing arrives any more: its power, its link or its program. Warning.",
     ),
