@@ -48,7 +48,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str = ""
-    """Of the last rule that had a say."""
+    """Of the last rule that had a say; of the built-in ones the kind."""
     severity: Severity = Severity.INFO
     page: bool
     """Whether a person is told, or the alert only shown."""
@@ -175,7 +175,7 @@ class AlertSettings(BaseModel):
         """What holds for these facts."""
         severity = facts.severity
         says: dict[str, object] = {}
-        name = "built in"
+        name = str(facts.kind)
         for place, settings in enumerate(self.rules):
             if settings.matches(facts):
                 severity = settings.becomes or severity

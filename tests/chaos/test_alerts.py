@@ -144,7 +144,7 @@ def test_no_alert_is_lost_or_doubled_when_the_gateway_is_killed_at_every_step(
     print(f"\nkills {KILLS}, alerts {len(found)}, pushes {len(phone.taken)}, latest timer {max(late_s):.2f} s late")
     assert len(found) == len({one["station"] for one in found}) == KILLS
     assert {(one["state"], one["acknowledged_by"] is not None) for one in found} == {("resolved", True)}
-    assert all([step["step"] for step in steps].count("acknowledged") == 1 for steps in history)
+    assert all([step["state"] for step in steps].count("acknowledged") == 1 for steps in history)
     assert len(phone.rung()) == KILLS == phone.visible()
     assert max(late_s) <= 1.0
 
