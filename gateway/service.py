@@ -42,7 +42,7 @@ from stream.transport.link import Link
 log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parent / "web"
-TICK_S = 1.0
+TICK_S = 0.5
 
 
 async def serve(settings: GatewaySettings, workers: int = 0) -> None:

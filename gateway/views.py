@@ -127,8 +127,8 @@ class AlertView(View):
     id: str
     scope: Literal["station", "region"]
     """Whether one station shows it, or several of a region."""
-    region: str
-    """Of its stations; empty for the alerts of earlier versions."""
+    region: str | None
+    """The region whose alert it is; null where one station alone shows it."""
     station: str
     """The one that showed it first."""
     stations: tuple[str, ...]
@@ -168,13 +168,18 @@ class StepView(View):
     """A step in the life of an alert: when, what, who and why."""
 
     at: Instant
-    step: str
+    state: str
+    """pending, firing, acknowledged, resolved; or what else befell it: regional, joined, raised, flapping, held, told,
+    shown, judged."""
     who: str
     why: str
 
 
 class AlertDetailView(View):
-    """An alert and what led to it: its steps, oldest first; its events, newest first, 200 at most."""
+    """An alert and what led to it: its steps, oldest first; its events, newest first, 200 at most.
+
+    agreeing: the other stations that show it; not_agreeing: those of the region that do not.
+    """
 
     alert: AlertView
     history: tuple[StepView, ...]

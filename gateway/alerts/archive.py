@@ -27,7 +27,8 @@ _LATENCIES = """SELECT (handed_over_ns - detected_ns) / 1e6 FROM notifications
 _PRECISION = """SELECT json_extract(alert, '$.rule') AS rule, kind, station, count(*), sum(verdict = 'useful'),
     sum(verdict = 'false') FROM alerts JOIN verdicts ON alert_id = id GROUP BY rule, kind, station
     ORDER BY rule, kind, station"""
-_JUDGED = "SELECT alert, verdict FROM alerts JOIN verdicts ON alert_id = id ORDER BY opened_ns, id"
+_TOLD = """SELECT alert FROM alerts WHERE json_extract(alert, '$.told') IS NOT NULL
+    AND json_extract(alert, '$.part_of') IS NULL ORDER BY opened_ns, id"""
 
 
 class AlertFilter(NamedTuple):
@@ -125,10 +126,9 @@ async def precision(records: Database) -> list[Precision]:
     return [Precision(rule, Kind(kind), *rest) for rule, kind, *rest in rows]
 
 
-async def judged(records: Database) -> list[Alert]:
-    """Every alert that somebody judged, oldest first, with the verdict."""
-    rows = await records.rows(_JUDGED)
-    return [Alert.model_validate_json(text).model_copy(update={"verdict": verdict}) for text, verdict in rows]
+async def told(records: Database) -> list[Alert]:
+    """Every alert that a person was told of, oldest first, with its verdict if there is one."""
+    return [Alert.model_validate_json(text) for (text,) in await records.rows(_TOLD)]
 
 
 async def latencies_ms(records: Database) -> list[float]:

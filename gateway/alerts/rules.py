@@ -48,7 +48,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str = ""
-    """Of the last rule that had a say."""
+    """Of the last rule that had a say; of the built-in ones the kind."""
     severity: Severity = Severity.INFO
     page: bool
     """Whether a person is told, or the alert only shown."""
@@ -68,7 +68,7 @@ class Rule(BaseModel):
 
 
 class RuleSettings(BaseModel):
-    """A departure from the defaults. The first six keys say for which alerts: all that are given must hold.
+    """A departure from the defaults. The keys down to `score_below` say for which alerts: all that are given must hold.
 
     The others say what is different for them; what is left out stays as it is.
     """
@@ -86,6 +86,10 @@ class RuleSettings(BaseModel):
     """It lasts so long at least."""
     score: Annotated[float, Field(gt=0, le=1)] | None = None
     """At least so sure."""
+    amplitude_below_nt: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """Smaller than this."""
+    score_below: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Less sure than this: what `magwatch tune` suggests."""
 
     name: Label | None = None
     becomes: Severity | None = None
@@ -108,6 +112,8 @@ class RuleSettings(BaseModel):
             and (self.amplitude_nt is None or abs(facts.amplitude_nt or 0.0) >= self.amplitude_nt)
             and (self.duration_s is None or in_time or facts.duration_s >= self.duration_s)
             and (self.score is None or facts.score >= self.score)
+            and (self.amplitude_below_nt is None or abs(facts.amplitude_nt or 0.0) < self.amplitude_below_nt)
+            and (self.score_below is None or facts.score < self.score_below)
         )
 
 
@@ -169,7 +175,7 @@ class AlertSettings(BaseModel):
         """What holds for these facts."""
         severity = facts.severity
         says: dict[str, object] = {}
-        name = "built in"
+        name = str(facts.kind)
         for place, settings in enumerate(self.rules):
             if settings.matches(facts):
                 severity = settings.becomes or severity

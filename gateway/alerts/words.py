@@ -116,7 +116,7 @@ def view(alert: Alert) -> AlertView:
     return AlertView(
         id=alert.id,
         scope="region" if alert.regional else "station",
-        region=alert.region,
+        region=alert.region if alert.regional else None,
         station=alert.station,
         stations=alert.stations,
         others=alert.others,

@@ -11,7 +11,7 @@ from gateway.alerts.desk import AlertDesk, AlertOverError, UnknownError
 from gateway.alerts.region import Label
 from gateway.alerts.silences import LONGEST_S, Silence
 from gateway.api import problems
-from gateway.api.callers import Caller, caller
+from gateway.api.callers import Caller, operator, viewer
 from gateway.api.queries import Cursor, Limit, StationName, cursor_after, place
 from gateway.views import (
     AlertDetailView,
@@ -29,7 +29,7 @@ from stream.instant import SECOND_NS, Instant
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="as the list gives it")]
 Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
-Who = Annotated[Caller, Depends(caller)]
+Who = Annotated[Caller, Depends(operator)]
 
 
 class _Asked(BaseModel):
@@ -62,7 +62,9 @@ class Silencing(_Asked):
 
 def alerts(desk: AlertDesk) -> APIRouter:
     """`/alerts`, `/silences`, `/precision`. A `next` that is null says that there is no more."""
-    router = APIRouter(responses={404: {"model": problems.Problem}, 409: {"model": problems.Problem}})
+    router = APIRouter(
+        dependencies=[Depends(viewer)], responses={404: {"model": problems.Problem}, 409: {"model": problems.Problem}}
+    )
 
     @router.get("/alerts")
     async def listed(
@@ -87,9 +89,9 @@ def alerts(desk: AlertDesk) -> APIRouter:
         steps = await desk.history(alert_id)
         return AlertDetailView(
             alert=alert,
-            history=tuple(StepView(at=step.at_ns, step=step.step, who=step.who, why=step.why) for step in steps),
+            history=tuple(StepView(at=step.at_ns, state=step.step, who=step.who, why=step.why) for step in steps),
             events=tuple(await desk.events_of(alert_id)),
-            agreeing=alert.stations,
+            agreeing=tuple(station for station in alert.stations if station != alert.station),
             not_agreeing=alert.others,
         )
 

@@ -223,7 +223,7 @@ async def test_verdicts_make_the_precision_of_a_rule_and_station(records: Databa
         desk.now_ns += 60 * S
     await desk.take(station="hon")
     (found,) = await desk.desk.precision()
-    assert (found.rule, found.kind, found.station) == ("built in", Kind.STEP, "conrad")
+    assert (found.rule, found.kind, found.station) == ("step", Kind.STEP, "conrad")
     assert (found.alerts, found.useful, found.false) == (3, 1, 2)
     assert ("judged", "ben", "false") in await desk.steps(alert_id)
 
