@@ -27,7 +27,7 @@ def actions(actions: Actions) -> APIRouter:
     """`/api/v1/actions/{token}`: GET shows what it would do, POST does it, once."""
     router = APIRouter(tags=["actions"])
 
-    @router.get(PATH + "{token}", response_class=HTMLResponse)
+    @router.get(PATH + "{token}", response_class=HTMLResponse, responses={410: {"content": {"text/html": {}}}})
     async def asked(token: Token) -> Response:
         """A page with one button. Nothing happens: mail programs and scanners open links by themselves."""
         try:

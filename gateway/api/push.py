@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from gateway.alerts.notifiers.channels import Channel, WebPushChannel
 from gateway.alerts.notifiers.vapid import Vapid
 from gateway.alerts.subscriptions import Subscribed, Subscription, Subscriptions, TooManyDevicesError, is_known_service
+from gateway.api.problems import Problem
 from gateway.views import View
 
 SubscriptionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -40,7 +41,11 @@ def push(channels: Mapping[str, Channel], vapid: Vapid, subscriptions: Subscript
         """The gateway's public key. Without channels there is nothing to subscribe to."""
         return PushKeyView(key=vapid.public_key, channels=tuple(known))
 
-    @router.post("/push/subscriptions", status_code=HTTPStatus.CREATED)
+    @router.post(
+        "/push/subscriptions",
+        status_code=HTTPStatus.CREATED,
+        responses={404: {"model": Problem}, 409: {"model": Problem}},
+    )
     async def subscribe(given: Subscribed) -> SubscriptionView:
         """A PushSubscription as the browser's `toJSON()` has it. The same again is once."""
         name = given.channel or next(iter(known), None)
