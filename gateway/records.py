@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "alerts and quarantine",
     int.from_bytes(b"MWgw"),
     (
@@ -112,4 +112,4 @@ _SCHEMA = Schema(
 
 async def open_records(path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Database:
     """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
-    return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)
+    return await Database.open(path, SCHEMA, synchronous=synchronous, read_only=read_only)

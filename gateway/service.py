@@ -122,10 +122,10 @@ def _housekeeping(store: Store, settings: GatewaySettings) -> Iterator[Coroutine
 async def _tick(desk: AlertDesk, stations: Stations) -> None:
     """What falls due by the mere passing of time."""
     while True:
-        await asyncio.sleep(TICK_S)
         now_ns = time.time_ns()
         await until_done(partial(stations.tick, now_ns), "the fleet's record")
         await until_done(partial(desk.tick, now_ns), "the alert desk")
+        await asyncio.sleep(TICK_S)
 
 
 async def _serve_page(server: ApiServer, listening: socket.socket) -> None:

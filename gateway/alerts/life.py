@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.alerts.ranks import rank, worse
 from gateway.alerts.rules import Facts, Rule
 from gateway.views import AlertState, Verdict
-from stream.events import Event, Kind, Severity
+from stream.events import Event, Figure, Kind, Severity
 from stream.instant import SECOND_NS
 
 DESK = "the desk"
@@ -22,6 +22,8 @@ _HOLD_S = 1800.0
 _LONGEST_HOLD_S = 4 * 3600.0
 """so long at most."""
 _EVENTS_NAMED = 100
+_MUCH_LARGER = 1.5
+"""What has grown so much is shown anew."""
 
 
 class Alert(BaseModel):
@@ -65,11 +67,15 @@ class Alert(BaseModel):
     """When it began at the station that joined last."""
     lasted_ns: int = 0
     """The longest of its events that are over."""
+    end_ns: int | None = None
+    """The latest end of its events, by the sensor's clock."""
     detected_ns: int
     """`detected_at` of the event that last changed anything."""
     amplitude_nt: float | None
     snr: float | None
     score: float
+    evidence: dict[str, Figure] = {}
+    """Of its largest event."""
     lasting: tuple[str, ...] = ()
     """Ids of the events that have not ended."""
     event_ids: tuple[str, ...] = ()
@@ -143,6 +149,7 @@ def opened(event: Event, now_ns: int, region: str = "", flips: int = 0) -> Alert
         amplitude_nt=event.amplitude_nt,
         snr=event.snr,
         score=event.score,
+        evidence=event.evidence,
         flips=flips,
         thread=name,
     )
@@ -155,18 +162,21 @@ def heard(alert: Alert, event: Event, now_ns: int) -> Alert:
         lasting += (event.id,)
     names = tuple(known for known in alert.event_ids if known != event.id)
     joins = event.station not in alert.stations
+    size_nt, known_nt = abs(event.amplitude_nt or 0.0), abs(alert.amplitude_nt or 0.0)
     return alert.model_copy(
         update={
             "seen": worse(alert.seen, event.severity),
             "sensor": event.sensor if rank(event.severity) > rank(alert.seen) else alert.sensor,
             "stations": (*alert.stations, event.station) if joins else alert.stations,
             "joined_ns": max(alert.joined_ns, event.start) if joins else alert.joined_ns,
-            "stale": alert.stale or joins,
+            "stale": alert.stale or joins or size_nt > _MUCH_LARGER * known_nt,
+            "evidence": event.evidence if size_nt >= known_nt else alert.evidence,
             "amplitude_nt": _larger(alert.amplitude_nt, event.amplitude_nt),
             "snr": _larger(alert.snr, event.snr),
             "score": max(alert.score, event.score),
             "start_ns": min(alert.start_ns, event.start),
             "lasted_ns": max(alert.lasted_ns, event.end - event.start if event.end is not None else 0),
+            "end_ns": event.end if event.end and event.end > (alert.end_ns or event.start) else alert.end_ns,
             "detected_ns": event.detected_at,
             "lasting": lasting,
             "event_ids": (*names[1 - _EVENTS_NAMED :], event.id),
@@ -181,6 +191,7 @@ def widened(alert: Alert, joining: Sequence[Alert], region: str, now_ns: int) ->
     """The alert of a station, or of a region, as that of `region`, with all that the joining alerts know."""
     everybody = (alert, *joining)
     lasting = tuple(dict.fromkeys(name for one in everybody for name in one.lasting))
+    largest = max(everybody, key=lambda one: abs(one.amplitude_nt or 0.0))
     ends = [one.ended_ns for one in everybody if one.ended_ns is not None]
     names = dict.fromkeys(name for one in everybody for name in one.event_ids)
     return alert.model_copy(
@@ -189,7 +200,9 @@ def widened(alert: Alert, joining: Sequence[Alert], region: str, now_ns: int) ->
             "region": region,
             "stations": tuple(dict.fromkeys(station for one in everybody for station in one.stations)),
             "seen": max((one.seen for one in everybody), key=rank),
-            "amplitude_nt": max((one.amplitude_nt for one in everybody if one.amplitude_nt), key=abs, default=None),
+            "amplitude_nt": largest.amplitude_nt,
+            "evidence": largest.evidence,
+            "end_ns": max((one.end_ns for one in everybody if one.end_ns is not None), default=None),
             "snr": max((one.snr for one in everybody if one.snr), key=abs, default=None),
             "score": max(one.score for one in everybody),
             "start_ns": min(one.start_ns for one in everybody),

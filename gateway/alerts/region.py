@@ -67,7 +67,7 @@ def regions_of(settings: Sequence[RegionSettings], fleet: Mapping[str, Position 
     names = {station: region.name for region in settings for station in region.stations}
     placed = {station: where for station, where in sorted(fleet.items()) if where is not None and station not in names}
     for group in _together(placed):
-        names |= dict.fromkeys(group, f"within {REGION_KM:.0f} km of {group[0]}")
+        names |= dict.fromkeys(group, f"the {REGION_KM:.0f} km around {group[0]}")
     names |= {station: UNPLACED for station in fleet if station not in names}
     members: dict[str, tuple[str, ...]] = {}
     for station, name in sorted(names.items()):

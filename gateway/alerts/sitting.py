@@ -94,7 +94,8 @@ class Sitting:
             await self._register.keep_alert(alert, self._due_ns(alert, rule, told.again_ns))
             if self._settings.group_s and told.message is not None and not told.message.quiet:
                 await self._register.keep_ring(alert.region, alert.kind, self._now_ns)
-        return list(self._alerts.values()), notifications + self._owed
+        changed = [alert for alert in self._alerts.values() if alert != self._before[alert.id]]
+        return changed, notifications + self._owed
 
     async def _alert(self, alert_id: str) -> Alert | None:
         """As this sitting knows it."""

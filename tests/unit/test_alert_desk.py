@@ -140,11 +140,11 @@ async def test_an_alert_is_updated_in_place_and_resolves_after_its_hysteresis(re
         await desk.tick(NOW + 61 * S)
         assert [alert.state for alert in await desk.alerts()] == ["firing"]
         await desk.tick(NOW + 62 * S)
-        await until(lambda: len(phone.got) == 2)
+        await until(lambda: len(phone.got) == 3)
     assert await desk.alerts() == []
     (alert,) = await desk.alerts(state="all")
     assert (alert.amplitude_nt, alert.resolved_at, len(alert.event_ids)) == (-80.0, NOW + 62 * S, 2)
-    assert [told.what for told in phone.got] == ["firing", "resolved"]
+    assert [told.what for told in phone.got] == ["firing", "updated", "resolved"]
 
 
 async def test_an_end_that_is_told_again_does_not_put_off_the_end_of_the_alert(records: Database) -> None:

@@ -87,10 +87,18 @@ def test_nothing_changes_before_it_falls_due_and_something_does_then(before: Ale
 
 
 def test_an_alert_is_as_large_as_early_and_as_bad_as_its_worst_event() -> None:
-    small, large = event(), event(start=NOW - 9 * S, amplitude_nt=-40.0, severity=Severity.CRITICAL, score=0.5)
+    worse = {"amplitude_nt": -40.0, "severity": Severity.CRITICAL, "score": 0.5, "evidence": {"step_nt": -40.0}}
+    small, large = event(), event(start=NOW - 9 * S, **worse)
     known = life.heard(life.heard(life.opened(small, NOW), small, NOW), large, NOW + S)
     assert (known.amplitude_nt, known.start_ns, known.seen, known.score) == (-40.0, NOW - 9 * S, "critical", 0.9)
     assert known.event_ids == (small.id, large.id)
+    assert (known.evidence, known.stale) == ({"step_nt": -40.0}, True)
+
+
+def test_an_alert_ends_with_the_last_of_its_events() -> None:
+    one = event().model_copy(update={"end": NOW + 5 * S})
+    two = event(start=NOW - 9 * S).model_copy(update={"end": NOW})
+    assert life.heard(life.heard(life.opened(one, NOW), one, NOW), two, NOW).end_ns == NOW + 5 * S
 
 
 def test_an_alert_has_ended_only_when_all_its_events_have() -> None:

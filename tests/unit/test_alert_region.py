@@ -269,7 +269,7 @@ def test_stations_near_one_another_are_a_region_and_those_without_a_place_anothe
         "own": Position(latitude=48.2, longitude=16.4),
     }
     regions = regions_of((RegionSettings(name="Own", stations=("own",)),), fleet)
-    assert regions.of("wien") == regions.of("graz") == "within 300 km of graz"
+    assert regions.of("wien") == regions.of("graz") == "the 300 km around graz"
     assert regions.of("fiji") == regions.of("fiji2")
     assert regions.of("a") == regions.of("b") != regions.of("lima")
     assert (regions.of("own"), regions.others("Own", ("own",))) == ("Own", ())
