@@ -8,7 +8,8 @@ sensors that write by turns and start anew now and then; bytes a value in Influx
 written as the store writes them, after the full compaction that follows when nothing more is written.
 
 An RM3100 is stamped by the host, which looks ten times in a sample's time whether it is ready: its times are uneven by
-up to a tenth of a step, in tenths of a millisecond. The other series have the times of their files, those of the simulator are even.
+up to a tenth of a step, in tenths of a millisecond. The other series have the times of their files, those of the
+simulator are even.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "alerts and quarantine",
     int.from_bytes(b"MWgw"),
     (
@@ -94,6 +94,50 @@ _SCHEMA = Schema(
                 AND OLD.at_ns > (CAST(strftime('%s', 'now') AS INTEGER) - 390 * 86400) * 1000000000 BEGIN
                 SELECT RAISE(ABORT, 'the audit log is kept for a year'); END""",
         ),
+        (
+            # Alerts of regions, and what people do: gateway/alerts/.
+            "DROP INDEX one_open_alert",
+            "ALTER TABLE alerts ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE alerts ADD COLUMN severity TEXT NOT NULL DEFAULT 'info'",
+            "ALTER TABLE alerts ADD COLUMN resolved_ns INTEGER",
+            """UPDATE alerts SET place = 'station/' || station, severity = json_extract(alert, '$.severity'),
+                resolved_ns = json_extract(alert, '$.resolved_ns'),
+                alert = json_set(alert, '$.place', 'station/' || station, '$.stations', json_array(station),
+                    '$.seen', json_extract(alert, '$.severity'), '$.joined_ns', json_extract(alert, '$.start_ns'),
+                    '$.thread', id, '$.called', json_array('*'))""",
+            "CREATE UNIQUE INDEX one_open_alert_of_a_place ON alerts (place, kind) WHERE state != 'resolved'",
+            "CREATE INDEX open_alerts_by_kind ON alerts (kind) WHERE state != 'resolved'",
+            "CREATE INDEX alerts_by_resolution ON alerts (kind, resolved_ns) WHERE resolved_ns IS NOT NULL",
+            "CREATE INDEX events_of_an_alert ON events (alert_id, start_ns, id) WHERE alert_id IS NOT NULL",
+            """CREATE TABLE alert_steps (
+                number INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, at_ns INTEGER NOT NULL,
+                step TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
+            "CREATE INDEX steps_of_an_alert ON alert_steps (alert_id, number)",
+            """CREATE TABLE silences (
+                id TEXT PRIMARY KEY, until_ns INTEGER NOT NULL, silence TEXT NOT NULL) WITHOUT ROWID""",
+            """CREATE TABLE verdicts (
+                alert_id TEXT PRIMARY KEY, verdict TEXT NOT NULL, who TEXT NOT NULL, at_ns INTEGER NOT NULL)
+                WITHOUT ROWID""",
+            # When a kind of alert last rang in a region.
+            """CREATE TABLE rings (
+                region TEXT NOT NULL, kind TEXT NOT NULL, rang_ns INTEGER NOT NULL,
+                PRIMARY KEY (region, kind)) WITHOUT ROWID""",
+        ),
+        (
+            # gateway/alerts/dispatch.py: what stands in one place of the phone, in order.
+            "ALTER TABLE notifications ADD COLUMN thread TEXT NOT NULL DEFAULT ''",
+            "UPDATE notifications SET thread = id",
+            """CREATE INDEX notifications_threads ON notifications (channel, thread, number)
+                WHERE waiting_since_ns IS NOT NULL""",
+            # gateway/alerts/actions.py: links that have done their work.
+            """CREATE TABLE used_actions (
+                id TEXT PRIMARY KEY, what TEXT NOT NULL, alert_id TEXT NOT NULL, who TEXT NOT NULL,
+                used_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            # gateway/alerts/subscriptions.py: browsers with the installed page.
+            """CREATE TABLE push_subscriptions (
+                id TEXT PRIMARY KEY, channel TEXT NOT NULL, endpoint TEXT NOT NULL, p256dh BLOB NOT NULL,
+                auth BLOB NOT NULL, added_ns INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
     ),
 )
 
@@ -102,7 +146,7 @@ async def open_records(path: Path, *, synchronous: Synchronous = "full", read_on
     """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
     if not read_only:
         await asyncio.to_thread(_for_its_owner_alone, path)
-    return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)
+    return await Database.open(path, SCHEMA, synchronous=synchronous, read_only=read_only)
 
 
 def _for_its_owner_alone(path: Path) -> None:

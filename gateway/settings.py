@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from gateway.access import Anonymous
+from gateway.alerts.notifiers.channels import Channel, ChannelName, HttpUrl, LogChannel
 from gateway.alerts.rules import AlertSettings
 from gateway.database import Synchronous
 from stream.errors import MagwatchError
@@ -149,18 +150,13 @@ StoreSettings = Annotated[
 ]
 
 
-class WebhookSettings(_Settings):
-    """A server that gets each notification as JSON in a POST."""
-
-    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
-    headers: dict[str, str] = {}
-
-
 class NotifySettings(_Settings):
     """How people are told."""
 
-    log: bool = True
-    webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20)] = ()
+    public_url: HttpUrl | None = None
+    """Where a phone reaches this gateway; without it messages have no buttons and no link to the page."""
+    channels: Annotated[dict[ChannelName, Channel], Field(max_length=50)] = {"log": LogChannel(type="log")}
+    """By name; what is filed as handed over is filed under it."""
 
 
 class GatewaySettings(_Settings):

@@ -1,10 +1,10 @@
 """The application: what is there, put together."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -13,6 +13,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.api import description, problems
 from gateway.api.accounting import accounting
 from gateway.api.accounts import accounts
+from gateway.api.alerts import alerts
 from gateway.api.audit import audit
 from gateway.api.callers import PUBLIC, viewer
 from gateway.api.guard import Guard
@@ -46,10 +47,12 @@ def create_app(
     connected: Callable[[], bool],
     version: str,
     loopback: bool = True,
+    more: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The gateway's HTTP side. `connected`: whether the broker is there.
 
-    `loopback`: it is bound to this machine only and answers under no other name than this machine's, or `public_url`'s.
+    `more`: routes of what may be there or not. `loopback`: it is bound to this machine only and answers under no other
+    name than this machine's, or `public_url`'s.
     """
     app = FastAPI(
         title="magwatch gateway",
@@ -68,12 +71,18 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Recorder, access=access)
     app.add_middleware(Guard, loopback=loopback, public_url=access.public_url)
-    for router, tag in ((samples(store, stations), "samples"), (lists(desk, quarantine), "events and alerts")):
+    for router, tag in (
+        (samples(store, stations), "samples"),
+        (lists(desk, quarantine), "events and alerts"),
+        (alerts(desk), "events and alerts"),
+        (live(hub), "live"),
+    ):
         app.include_router(router, prefix="/api/v1", tags=[tag], dependencies=[Depends(viewer)])
-    app.include_router(live(hub), prefix="/api/v1", tags=["live"], dependencies=[Depends(viewer)])
     app.include_router(session(access), prefix="/api/v1", tags=["session"])
     for router in (accounts(access), tokens(access), audit(access)):
         app.include_router(router, prefix="/api/v1", tags=["accounts"])
+    for router in more:
+        app.include_router(router)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Depends(viewer)])
     async def described(request: Request) -> JSONResponse:

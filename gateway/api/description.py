@@ -13,6 +13,8 @@ TAGS = [
     {"name": "events and alerts", "description": "What the detectors saw, and what people were told."},
     {"name": "live", "description": "What comes, as it comes."},
     {"name": "accounting", "description": "What became of every sample."},
+    {"name": "push", "description": "Devices that want to be told through their browser."},
+    {"name": "actions", "description": "The buttons of a message; the link is its own permission."},
     {"name": "session", "description": "Logging in and out."},
     {"name": "accounts", "description": "People, tokens for programs, and who did what."},
     {"name": "health", "description": "For whoever watches the gateway itself."},

@@ -259,7 +259,7 @@ async def test_alerts_are_listed_open_or_all(client: httpx.AsyncClient, gateway:
     assert (alert["opened_at"], alert["start"], alert["resolved_at"]) == (iso(NOW), iso(NOW), None)
     assert (alert["amplitude_nt"], alert["event_ids"]) == (12.5, [event().id])
     page = (await client.get("/api/v1/alerts", params={"state": "all", "limit": 1})).json()
-    rest = (await client.get("/api/v1/alerts", params={"state": "all", "cursor": page["next"]})).json()
+    rest = (await client.get("/api/v1/alerts", params={"state": "all", "before": page["next"]})).json()
     assert {told["state"] for told in page["alerts"] + rest["alerts"]} == {"firing", "resolved"}
 
 
@@ -289,6 +289,13 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
         "/api/v1/series",
         "/api/v1/events",
         "/api/v1/alerts",
+        "/api/v1/alerts/{alert_id}",
+        "/api/v1/alerts/{alert_id}/acknowledge",
+        "/api/v1/alerts/{alert_id}/resolve",
+        "/api/v1/alerts/{alert_id}/verdict",
+        "/api/v1/silences",
+        "/api/v1/silences/{silence_id}",
+        "/api/v1/precision",
         "/api/v1/notifications",
         "/api/v1/quarantine",
         "/api/v1/accounting",
