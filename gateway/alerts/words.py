@@ -76,6 +76,7 @@ def facts(alert: Alert, what: What) -> Facts:
         times_usual=alert.snr,
         score=alert.score,
         flips=alert.flips,
+        evidence=alert.evidence,
     )
 
 
