@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from gateway.access import Anonymous
-from gateway.alerts.notifiers.channels import Channel, ChannelName, HttpUrl, LogChannel
+from gateway.alerts.notifiers.channels import BaseUrl, Channel, ChannelName, LogChannel
 from gateway.alerts.rules import AlertSettings
 from gateway.database import Synchronous
 from stream.errors import MagwatchError
@@ -153,7 +153,7 @@ StoreSettings = Annotated[
 class NotifySettings(_Settings):
     """How people are told."""
 
-    public_url: HttpUrl | None = None
+    public_url: BaseUrl | None = None
     """Where a phone reaches this gateway; without it messages have no buttons and no link to the page."""
     channels: Annotated[dict[ChannelName, Channel], Field(max_length=50)] = {"log": LogChannel(type="log")}
     """By name; what is filed as handed over is filed under it."""

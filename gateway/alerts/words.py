@@ -78,6 +78,7 @@ def facts(alert: Alert, what: What) -> Facts:
         times_usual=alert.snr,
         score=alert.score,
         flips=alert.flips,
+        evidence=alert.evidence,
     )
 
 

@@ -61,6 +61,7 @@ async def test_every_type_opens_under_its_name(tmp_path: Path, monkeypatch: pyte
         }
     )
     assert settings.public_url == "https://magwatch.example.org"
+    assert settings.channels["hook"].model_dump()["url"] == "http://127.0.0.1:9/"
     records = await open_records(tmp_path / "gateway.db")
 
     async def no_picture(_: object) -> None:

@@ -20,7 +20,7 @@ def _http(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("no user or password in the URL: they come from a file or the environment")
     _ = parts.port
-    return url.rstrip("/")
+    return url
 
 
 def _zone(name: str) -> str:
@@ -32,6 +32,8 @@ def _zone(name: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http)]
+BaseUrl = Annotated[HttpUrl, AfterValidator(lambda url: url.rstrip("/"))]
+"""Of something below which more is: without the slash at its end."""
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
 
@@ -51,7 +53,7 @@ class NtfyChannel(_Channel):
     """A topic of an ntfy server, native: priorities, buttons, updates in place, a picture."""
 
     type: Literal["ntfy"]
-    url: HttpUrl = "https://ntfy.sh"
+    url: BaseUrl = "https://ntfy.sh"
     topic: Annotated[str, Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")]
     """Whoever knows it can read along, unless the server asks for a login."""
     token_file: Path | None = None
@@ -116,7 +118,7 @@ class WebPushChannel(_Channel):
     type: Literal["webpush"]
     contact: Annotated[str, Field(pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$")]
     """Whom a push service may ask when something is wrong: mailto:... or https://..."""
-    services: Annotated[tuple[HttpUrl, ...], Field(max_length=20)] = ()
+    services: Annotated[tuple[BaseUrl, ...], Field(max_length=20)] = ()
     """Push services besides those of Chrome, Firefox, Safari and Edge; a gateway posts to no others."""
 
 
