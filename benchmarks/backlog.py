@@ -7,9 +7,9 @@ the last sample's own time to the commit, without the samples that the despiker 
 
 import argparse
 import asyncio
+import contextlib
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,7 +21,7 @@ import numpy as np
 import paho.mqtt.client as paho
 import tomli_w
 
-from benchmarks.live import _free_port
+from benchmarks.processes import background, free_port
 from edge.outbox import Outbox
 from edge.spool import Spool
 from firmware_sim.sensor import SimulatedSensor
@@ -115,7 +115,7 @@ def run(*, backlog: bool) -> dict[str, float]:
     if mosquitto is None:
         raise SystemExit("mosquitto is not installed")
     with tempfile.TemporaryDirectory(prefix="magwatch-backlog-") as name:
-        folder, port, page = Path(name), _free_port(), _free_port()
+        folder, port, page = Path(name), free_port(), free_port()
         (folder / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
         broker = {"url": f"mqtt://127.0.0.1:{port}"}
         source = {"type": "sim", "scenario": {"rate_hz": RATE_HZ}}
@@ -127,22 +127,14 @@ def run(*, backlog: bool) -> dict[str, float]:
         if backlog:
             asyncio.run(fill(folder / "edge"))
         magwatch = [sys.executable, "-m", "magwatch"]
-        running = [_started(mosquitto, "-c", str(folder / "mosquitto.conf"))]
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(background([mosquitto, "-c", str(folder / "mosquitto.conf")]))
             time.sleep(1.0)
             observer = Observer(port)
-            running.append(_started(*magwatch, "gateway", "--config", str(folder / "gateway.toml")))
+            stack.enter_context(background([*magwatch, "gateway", "--config", str(folder / "gateway.toml")]))
             time.sleep(4.0)
-            running.append(_started(*magwatch, "edge", "--config", str(folder / "edge.toml")))
+            stack.enter_context(background([*magwatch, "edge", "--config", str(folder / "edge.toml")]))
             return _watched(observer, page, backlog=backlog)
-        finally:
-            for process in reversed(running):
-                process.kill()
-                process.wait()
-
-
-def _started(*command: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
 
 def _watched(observer: Observer, page: int, *, backlog: bool) -> dict[str, float]:

@@ -25,6 +25,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -176,14 +178,17 @@ def client_batching() -> float | None:
             _query(behind, "CREATE DATABASE bench")
             begun = time.perf_counter()
             with InfluxDBClient(f"http://127.0.0.1:{port}", "", org="magwatch") as client:
-                options = WriteOptions(batch_size=LINES_A_REQUEST, flush_interval=1000)
+                options = WriteOptions(batch_size=LINES_A_REQUEST, flush_interval=1000, max_close_wait=60_000)
                 with client.write_api(write_options=options) as writing:
                     for row in range(POINTS):
                         point = Point("magnetic").tag("station", "load000").tag("sensor", SENSOR)
                         for column, channel in enumerate(CHANNELS):
                             point.field(channel.name, counts[row, column] * channel.lsb)
                         writing.write("bench", record=point.field("flags", 0).time(start_ns + row * STEP_NS))
-            return POINTS / (time.perf_counter() - begun)
+            taken_s = time.perf_counter() - begun
+            stored = _query(behind, "SELECT count(x) FROM bench..magnetic")["results"][0]["series"][0]["values"][0][1]
+            assert stored == POINTS, f"influxdb-client lost {POINTS - stored} of {POINTS} points"
+            return POINTS / taken_s
 
 
 def _lines(first: int, count: int) -> list[bytes]:
@@ -197,11 +202,12 @@ def _lines(first: int, count: int) -> list[bytes]:
     return made
 
 
-def _query(port: int, text: str) -> None:
+def _query(port: int, text: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("POST", "/query?q=" + text.replace(" ", "%20"))
-    connection.getresponse().read()
+    connection.request("POST", "/query?q=" + quote(text))
+    said: dict[str, Any] = json.load(connection.getresponse())
     connection.close()
+    return said
 
 
 def measure(stores: Sequence[str], sizes: Sequence[int], down_s: float) -> dict[str, object]:

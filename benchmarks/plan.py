@@ -8,7 +8,8 @@ sensors that write by turns and start anew now and then; bytes a value in Influx
 written as the store writes them, after the full compaction that follows when nothing more is written.
 
 An RM3100 is stamped by the host, which looks ten times in a sample's time whether it is ready: its times are uneven by
-up to a tenth of a step. The other series have the times of their files, those of the simulator are even.
+up to a tenth of a step, in tenths of a millisecond. The other series have the times of their files, those of the
+simulator are even.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.codec import SIZES, blocks, header_bytes, recordings
+from edge.clock import HOST_STAMP_NS
 from gateway.stores.sqlite import SqliteStore
 from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode, warm_up
@@ -74,7 +76,8 @@ def series() -> Iterator[tuple[str, Samples]]:
         if kind == "rm3100":
             step_ns = int(samples.times_ns[1] - samples.times_ns[0])
             late_ns = np.random.default_rng(1).integers(0, step_ns // 10, len(samples))
-            samples = replace(samples, times_ns=samples.times_ns + late_ns)
+            stamped_ns = (samples.times_ns + late_ns) // HOST_STAMP_NS * HOST_STAMP_NS
+            samples = replace(samples, times_ns=stamped_ns)
         yield kind, samples
 
 

@@ -17,7 +17,7 @@ MOSQUITTO = "allow_anonymous true\nmax_inflight_messages 20\nmax_queued_messages
 """As config/mosquitto.conf, on one port."""
 _READY_S = 60.0
 _V2_FRONT = r"""
-daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
+{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
 events {{ }}
 http {{
   access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
@@ -25,7 +25,7 @@ http {{
   map $arg_bucket $ix_db {{ default $arg_bucket; "~^(?<d>[^/%]+)(?:/|%2F)(?<r>.*)$" $d; }}
   server {{
     listen 127.0.0.1:{port};
-    client_max_body_size 64m;
+    client_max_body_size 64m; client_body_buffer_size 64m;
     location = /api/v2/write {{
       set $args "db=$ix_db&precision=ns";
       rewrite ^ /write break;
@@ -83,7 +83,8 @@ def influxd(folder: Path) -> Iterator[int]:
 def v2_front(folder: Path, behind: int) -> Iterator[int]:
     """The port of an nginx that speaks `/api/v2/write` for an InfluxDB that does not."""
     port, config = free_port(), folder / "nginx.conf"
-    config.write_text(_V2_FRONT.format(folder=folder, port=port, behind=behind))
+    user = "user root;" if os.geteuid() == 0 else ""  # its workers would else be somebody who may not write here
+    config.write_text(_V2_FRONT.format(folder=folder, port=port, behind=behind, user=user))
     with _process([str(found("nginx")), "-c", str(config), "-p", str(folder)]):
         _until(lambda: _open(port), "nginx")
         yield port

@@ -25,6 +25,16 @@ _TIME_ERROR = 5
 """adjtimex's answer when the clock is not synchronised."""
 
 
+HOST_STAMP_NS = 100_000
+"""What the host's stamps are rounded down to: a hundredth of what INTERMAGNET asks of one-second data (10 ms). Neither
+a serial line nor a bus that is polled is timed any better, and finer digits are noise that has to be sent."""
+
+
+def host_now_ns() -> int:
+    """UTC as far as an arrival at this host can be timed."""
+    return time.time_ns() // HOST_STAMP_NS * HOST_STAMP_NS
+
+
 class HostClock(Protocol):
     """The state of the clock that stamps samples."""
 

@@ -16,6 +16,8 @@ from gateway.views import ChannelView
 from stream.block import Block, Channel
 from stream.transport.link import Message
 
+STORE = "the store"
+"""What has failed when samples could not be kept, as an Audience is told."""
 COMMIT_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Upper ends of the classes in which waits are counted; the last one is open."""
 

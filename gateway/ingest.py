@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.alerts.desk import AlertDesk
-from gateway.arrivals import Arrival, Audience, seen_in, waits_of
+from gateway.arrivals import STORE, Arrival, Audience, seen_in, waits_of
 from gateway.commits import Refusals, commits
 from gateway.incoming import Received, RejectedError, block_of, event_or_status_of, told_apart, topic_of
 from gateway.live import Hub
@@ -107,7 +107,7 @@ async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
         refused = group.create_task(quarantined(batch.bad, places.quarantine))
         if batch.good:
             blocks = [(received.block, message.payload) for message, received in batch.good]
-            points = await until_done(partial(places.store.append, blocks), "the store", audience.failed)
+            points = await until_done(partial(places.store.append, blocks), STORE, audience.failed)
             spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
             await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
             await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)

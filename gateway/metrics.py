@@ -1,4 +1,4 @@
-"""What the gateway counts, as Prometheus reads it. docs/operations.md says what each one means."""
+"""What the gateway counts, as Prometheus reads it. docs/metrics.md says what each one means."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping

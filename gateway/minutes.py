@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway.database import Database
 from gateway.minutes_due import CLAIM_S, Entry, MinutesDue, Span
-from gateway.stores import Store, StoreError
+from gateway.stores import Store, StoreDamagedError, StoreError
 from gateway.stores.tables import samples_of
 from stream.block import Samples
 from stream.filters import ONE_MINUTE, Filtered
@@ -79,17 +79,20 @@ class MinuteMaker:
         done: list[int] = []
         remaining: list[Entry] = []
         for group in groups[:_SPANS_AT_ONCE]:
-            looks = max(self._resting[entry.number][1] for entry in group)
-            open_ns = await self._make(_hull(group), _left_to(resting, _hull(group)), wait=looks < PATIENCE)
+            looks = min(self._resting[entry.number][1] for entry in group)
+            span = _hull(group)
+            try:
+                open_ns = await self._make(span, _left_to(resting, span), wait=looks < PATIENCE)
+            except StoreDamagedError as wrong:
+                log.error("minutes of %s/%s are given up: %s", span.station, span.sensor, wrong)
+                open_ns = None
             numbers = [entry.number for entry in group]
             if open_ns is None:
                 done += numbers
                 continue
             done += numbers[:-1]
             from_ns = open_ns + HALF_NS
-            remaining.append(
-                Entry(numbers[-1], _hull(group)._replace(from_ns=from_ns, to_ns=max(_hull(group).to_ns, from_ns)))
-            )
+            remaining.append(Entry(numbers[-1], span._replace(from_ns=from_ns, to_ns=max(span.to_ns, from_ns))))
             self._resting[numbers[-1]] = (now_s, looks + 1)
         if done or remaining:
             await self.due.settle(done, remaining)
@@ -104,13 +107,7 @@ class MinuteMaker:
         end_ns = min((span.to_ns + HALF_NS) // MINUTE_NS * MINUTE_NS + MINUTE_NS, _first_with(left_ns))
         while at_ns < end_ns:
             to_ns = min(at_ns + _CHUNK_NS, end_ns)
-            try:
-                samples = await self._around(span, at_ns, to_ns)
-            except StoreError as wrong:
-                if wrong.retryable:
-                    raise
-                log.error("minutes of %s/%s are given up: %s", span.station, span.sensor, wrong)
-                return None
+            samples = await self._around(span, at_ns, to_ns)
             if not len(samples):
                 at_ns = await self._next(span, to_ns, end_ns)
                 continue

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.arrivals import COMMIT_BUCKETS_S, Arrival
+from gateway.arrivals import COMMIT_BUCKETS_S, STORE, Arrival
 from gateway.live import Hub, samples_message
+from gateway.outage import Outage
 from gateway.stations import Stations
 from stream.block import Block
 
@@ -39,8 +40,8 @@ class Lane:
 class Reception:
     """An Audience (gateway.arrivals): the fleet, the counters and the open pages."""
 
-    def __init__(self, stations: Stations, hub: Hub) -> None:
-        self._stations, self.hub = stations, hub
+    def __init__(self, stations: Stations, hub: Hub, outage: Outage) -> None:
+        self._stations, self.hub, self._outage = stations, hub, outage
         self.lanes = {"live": Lane(), "backlog": Lane()}
         self.failures: Counter[str] = Counter()
         """What has not worked and was tried again, how often."""
@@ -54,6 +55,8 @@ class Reception:
     def took(self, arrival: Arrival) -> None:
         """A batch that is stored."""
         now_ns = time.time_ns()
+        if arrival.seen:
+            self._outage.stored()
         for seen in arrival.seen:
             self._stations.saw(seen, now_ns)
         self.lanes["live" if arrival.live else "backlog"].add(arrival)
@@ -69,6 +72,8 @@ class Reception:
     def failed(self, what: str) -> None:
         """Something has not worked and will be tried again."""
         self.failures[what] += 1
+        if what == STORE:
+            self._outage.failed()
 
     def lost_worker(self) -> None:
         """A worker has died."""

@@ -19,11 +19,13 @@ from gateway.alerts.subscriptions import Subscriptions
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.api.actions import actions
 from gateway.api.push import push
+from gateway.clock_watch import ClockWatch
 from gateway.devices import Devices
 from gateway.ingest import Places, ingest_blocks, ingest_events, until_done
 from gateway.live import Hub
 from gateway.minutes import keep_minutes_up
 from gateway.minutes_due import MinutesDue
+from gateway.outage import Outage
 from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
@@ -68,11 +70,15 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         links = Links.open(folder, settings.notify.public_url) if settings.notify.public_url else None
         means = Means(links, Vapid.open(folder), Subscriptions(records), pictures.of)
         desk = AlertDesk(records, settings.alerts, list(opened(settings.notify.channels, means)), hub)
-        stations = await Stations.open(records, desk, hub, time.time_ns())
-        reception = Reception(stations, hub)
+        now_ns = time.time_ns()
+        stations = await Stations.open(records, desk, hub, now_ns, ClockWatch(now_ns))
         await asyncio.to_thread(codec.warm_up)
         await asyncio.to_thread(picture.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
+        outage = Outage(desk, settings.client_id, events.connected.is_set)
+        stations.deaf = lambda: outage.deaf
+        await outage.recall()
+        reception = Reception(stations, hub, outage)
         readings = Link(settings.broker, f"{settings.client_id}-readings", subscriptions=(ALL_READINGS,))
         app = create_app(
             *(store, desk, stations, hub, quarantine, WEB),
@@ -94,7 +100,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
                 keep_minutes_up(store, records),
                 *_housekeeping(store, settings),
                 desk.run(),
-                _tick(desk, stations),
+                _tick(desk, stations, outage),
                 _serve_page(ApiServer(app, hub), listening),
             ):
                 group.create_task(work)
@@ -119,10 +125,11 @@ def _housekeeping(store: Store, settings: GatewaySettings) -> Iterator[Coroutine
         yield keep_house(store, settings.store)
 
 
-async def _tick(desk: AlertDesk, stations: Stations) -> None:
+async def _tick(desk: AlertDesk, stations: Stations, outage: Outage) -> None:
     """What falls due by the mere passing of time."""
     while True:
         now_ns = time.time_ns()
+        await until_done(partial(outage.tick, now_ns), "the alert desk")
         await until_done(partial(stations.tick, now_ns), "the fleet's record")
         await until_done(partial(desk.tick, now_ns), "the alert desk")
         await asyncio.sleep(TICK_S)

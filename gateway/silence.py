@@ -112,6 +112,16 @@ def with_seen(record: SensorRecord, seen: Seen, now_ns: int) -> SensorRecord:
     return record.model_copy(update=learned | {"channels": seen.channels})
 
 
+def clock_was_set(record: StationRecord, step_ns: int, now_ns: int) -> StationRecord:
+    """The station as if its sensors had been heard by the clock as it is now; nobody was heard in the future."""
+    heard = {name: sensor.heard_ns for name, sensor in record.sensors.items() if sensor.heard_ns is not None}
+    moved = {
+        name: record.sensors[name].model_copy(update={"heard_ns": min(heard_ns + step_ns, now_ns)})
+        for name, heard_ns in heard.items()
+    }
+    return record.model_copy(update={"sensors": record.sensors | moved})
+
+
 def judged(record: SensorRecord, *, gone: bool, since_ns: int, now_ns: int) -> tuple[State, str]:
     """The state of a sensor now, and why. `since_ns`: since when the gateway listens; before that it could not hear."""
     if gone:

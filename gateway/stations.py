@@ -1,19 +1,23 @@
 """The fleet: who is there, and who has gone quiet. Silence is told to the alert desk like every other event."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from gateway.alerts.desk import AlertDesk
 from gateway.arrivals import Seen
+from gateway.clock_watch import ClockWatch
 from gateway.database import Database
 from gateway.live import Hub
-from gateway.silence import SensorRecord, StationRecord, judged, silence_of, with_seen, with_status
+from gateway.silence import SensorRecord, StationRecord, clock_was_set, judged, silence_of, with_seen, with_status
 from gateway.views import SensorView, State, StationView
 from stream.events import Event
 from stream.instant import SECOND_NS
 from stream.messages import Status
+
+log = logging.getLogger(__name__)
 
 SAVE_EVERY_NS = 30 * SECOND_NS
 _KEEP = """INSERT INTO stations (station, record) VALUES (?, ?)
@@ -36,17 +40,23 @@ class Stations:
     desk: AlertDesk
     hub: Hub
     since_ns: int
+    watch: ClockWatch | None = None
+    """Of the clock whose times are given; without it nobody sets that clock."""
+    deaf: Callable[[], object] = bool
+    """Whether this gateway cannot hear anybody: then nobody is silent."""
     _fleet: dict[str, _Station] = field(default_factory=dict)
     _saved_ns: int = 0
     _untold: list[Event] = field(default_factory=list)
     _one_judge: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    async def open(cls, records: Database, desk: AlertDesk, hub: Hub, now_ns: int) -> Self:
+    async def open(
+        cls, records: Database, desk: AlertDesk, hub: Hub, now_ns: int, watch: ClockWatch | None = None
+    ) -> Self:
         """The fleet as it was known last; nobody is silent before having had time to speak to this gateway."""
-        stations = cls(records, desk, hub, now_ns)
+        stations = cls(records, desk, hub, now_ns, watch)
         for name, text in await records.rows("SELECT station, record FROM stations"):
-            record = StationRecord.model_validate_json(text)
+            record = clock_was_set(StationRecord.model_validate_json(text), 0, now_ns)
             stations._fleet[name] = _Station(record, _worst(_states(record, now_ns, now_ns)), dirty=False)
             # Killed between writing down and telling: the desk may not know yet, and takes it twice without harm.
             stations._untold += [sensor.silence for sensor in record.sensors.values() if sensor.silence is not None]
@@ -75,6 +85,9 @@ class Stations:
     async def tick(self, now_ns: int) -> None:
         """Judge everybody. Call it every second or so. Raises StoreError; what could not be told then is told later."""
         async with self._one_judge:
+            self._follow_clock(now_ns)
+            if self.deaf():
+                self.since_ns = now_ns
             for name, station in self._fleet.items():
                 self._untold += self._news(name, station, now_ns)
                 state = _worst(_states(station.record, self.since_ns, now_ns))
@@ -96,6 +109,16 @@ class Stations:
     def records_by_name(self) -> dict[str, StationRecord]:
         """What is known of everybody."""
         return {name: station.record for name, station in sorted(self._fleet.items())}
+
+    def _follow_clock(self, now_ns: int) -> None:
+        """A clock that is set makes nobody silent, and hides no silence."""
+        step_ns = self.watch.step_ns(now_ns) if self.watch is not None else 0
+        if step_ns:
+            log.warning("this machine's clock was set by %+.1f s", step_ns / SECOND_NS)
+            self.since_ns += step_ns
+            for station in self._fleet.values():
+                station.record = clock_was_set(station.record, step_ns, now_ns)
+                station.dirty = True
 
     def _news(self, name: str, station: _Station, now_ns: int) -> list[Event]:
         """Silences of a station that begin or end now; its record is changed accordingly."""

@@ -24,6 +24,7 @@ class Kind(enum.StrEnum):
     CLOCK_STEP = "clock_step"
     SILENT = "silent"
     EVICTED = "evicted"
+    OUTAGE = "outage"
 
 
 class Severity(enum.StrEnum):

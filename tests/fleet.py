@@ -108,6 +108,11 @@ class Gateway(Command):
         super().__init__(folder / "gateway.log", "gateway", "--config", str(self.config), *options, **command)
         self.wait_until_ready()
 
+    def workers(self) -> list[int]:
+        """The processes that store for it."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if b"gateway.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
     async def opened_store(self) -> Store:
         """What it stores in, beside it."""
         settings = load(self.config, GatewaySettings)
@@ -171,6 +176,7 @@ def station_config(
         "station": scenario.station,
         "data_dir": str(data_dir or folder / scenario.station),
         "broker": {"url": broker_url} | (account or {}),
+        "status_s": 5.0,
         "outbox": {"resend_s": resend_s},
         "sensors": [{"name": scenario.sensor, "source": source, "block_s": block_s}],
     }

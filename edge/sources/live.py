@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import numpy as np
 
-from edge.clock import HostClock
+from edge.clock import HostClock, host_now_ns
 from edge.health import Health
 from edge.sources.links import Link, LinkLostError
 from edge.sources.parser import Fed, Parser
@@ -29,7 +28,7 @@ async def live(
     clock: HostClock,
     health: Health,
     greeting: bytes = b"",
-    now_ns: Callable[[], int] = time.time_ns,
+    now_ns: Callable[[], int] = host_now_ns,
 ) -> AsyncGenerator[Samples]:
     """The instrument's samples, for ever; while it is unplugged there are none.
 

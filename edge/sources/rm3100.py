@@ -7,14 +7,13 @@ A sensor that lost its power comes back with other cycle counts; what it measure
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from edge.clock import HostClock
+from edge.clock import HostClock, host_now_ns
 from edge.health import Health
 from edge.sources.i2c_link import Bus, BusSettings, name_of, opened
 from edge.sources.links import DriverSettings, LinkLostError
@@ -127,7 +126,7 @@ class Rm3100:
 
 
 async def live_rm3100(
-    settings: Rm3100Source, clock: HostClock, health: Health, now_ns: Callable[[], int] = time.time_ns
+    settings: Rm3100Source, clock: HostClock, health: Health, now_ns: Callable[[], int] = host_now_ns
 ) -> AsyncGenerator[Samples]:
     """The sensor's samples, for ever; its bus is opened again when it went."""
     pause_s, name = FIRST_PAUSE_S, name_of(settings.link)

@@ -78,7 +78,9 @@ class AlertDesk:
         """Record events and act on them. Durable on return; what is known already, by id and revision, does nothing."""
         if not events:
             return
-        await self._fleet.meet((event.station for event in events), now_ns)
+        # A gateway that tells of its own outage is no station.
+        stations = (event.station for event in events if event.kind is not Kind.OUTAGE)
+        await self._fleet.meet(stations, now_ns)
         async with self._sitting(now_ns) as (_, sitting):
             for event in events:
                 await sitting.hear(event)

@@ -22,6 +22,7 @@ _HYSTERESIS_S = {
     Kind.STEP: 60.0,
     Kind.TRANSIENT: 60.0,
     Kind.SILENT: 0.0,
+    Kind.OUTAGE: 60.0,
 }
 _HYSTERESIS_OF_OTHERS_S = 300.0
 _WAIT_OF_SILENCE_S = 30.0
@@ -185,7 +186,7 @@ class AlertSettings(BaseModel):
             "page": rank(severity) >= rank(self.page_from),
             "pending_s": 0.0,
             "keep_firing_s": _HYSTERESIS_S.get(facts.kind, _HYSTERESIS_OF_OTHERS_S),
-            "lapse_s": 7 * DAY_S if facts.kind is Kind.SILENT else DAY_S,
+            "lapse_s": 7 * DAY_S if facts.kind in (Kind.SILENT, Kind.OUTAGE) else DAY_S,
             "wait_s": _WAIT_OF_SILENCE_S if facts.kind is Kind.SILENT else 0.0,
             "repeat_s": _REPEAT_OF_CRITICAL_S if severity is Severity.CRITICAL else 0.0,
             "tell": self.tell,

@@ -27,6 +27,7 @@ _TITLES = {
     Kind.CLOCK_STEP: "The clock jumped",
     Kind.SILENT: "Station silent",
     Kind.EVICTED: "Samples given up",
+    Kind.OUTAGE: "Gateway out of order",
 }
 _LOCAL = {
     Kind.COMMENCEMENT: "It has the shape of a sudden commencement, but no other station has told of one yet.",
@@ -40,6 +41,7 @@ _LOCAL = {
     Kind.GAP: "The sensor sent no values for a while, though its station is there.",
     Kind.CLOCK_STEP: "The times of the samples do not follow one another; the station has corrected its clock.",
     Kind.SILENT: "Nothing arrives any more: its power, its link or its program.",
+    Kind.OUTAGE: "It cannot hear its stations or store what they send; they keep their samples until it can.",
     Kind.EVICTED: "The station could not send for so long that it ran out of room and let its oldest samples go.",
 }
 _REGIONAL = {
@@ -49,7 +51,7 @@ _REGIONAL = {
 }
 _REGIONAL_OTHERS = "So many at once have a common cause, most likely nature."
 _OF_NATURE = frozenset({Kind.COMMENCEMENT, Kind.DISTURBANCE, Kind.UNUSUAL})
-_OF_THE_STATION = frozenset({Kind.SILENT, Kind.EVICTED})
+_OF_THE_STATION = frozenset({Kind.SILENT, Kind.EVICTED, Kind.OUTAGE})
 _BEFORE = {"reminder": "Still there: ", "acknowledged": "Seen to: ", "resolved": "Over: "}
 _NAMED = 8
 _LEAST_TIMES = 2.0
@@ -173,7 +175,7 @@ def _size(facts: Facts) -> str:
 
 def _figures(facts: Facts) -> str:
     """The detector's own figure that a person asks for first."""
-    if facts.kind is Kind.SILENT:
+    if facts.kind in {Kind.SILENT, Kind.OUTAGE}:
         reason = _plain(facts.evidence.get("reason", ""))
         return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
     name, said = _FIGURES.get(facts.kind, ("", str))

@@ -24,6 +24,7 @@ _WHAT = {
     Kind.CLOCK_STEP: "Clock jumped",
     Kind.SILENT: "Station silent",
     Kind.EVICTED: "Samples given up, no room",
+    Kind.OUTAGE: "Gateway out of order",
 }
 _LIKE = {
     Kind.COMMENCEMENT: "A sharp rise that stays, as when the solar wind presses on the field",
@@ -38,6 +39,7 @@ _LIKE = {
     Kind.CLOCK_STEP: "The times of the samples jumped",
     Kind.SILENT: "Nothing comes any more",
     Kind.EVICTED: "The station's outbox is full, and the oldest samples had to go",
+    Kind.OUTAGE: "The gateway cannot hear its stations or store what they send",
 }
 _NAMED = 8
 

@@ -17,6 +17,8 @@ from stream.instant import SECOND_NS
 DEFAULT_SPAN_NS = 600 * SECOND_NS
 MANY_SAMPLES = 200_000
 """A span of more is read from the minutes where they will do."""
+LONG_NS = 1800 * SECOND_NS
+"""A shorter span has not so many at any usual rate."""
 READS_AT_ONCE = 2
 """Reading is heavy; the ingest has the machine too."""
 
@@ -62,7 +64,7 @@ def samples(store: Store, stations: Stations) -> APIRouter:
 
     async def _is_long(station: str, sensor: str, span_ns: int) -> bool:
         """Whether the sensor has, at its usual rate, many samples in a span of this length."""
-        for held in await store.sensors():
+        for held in await store.sensors() if span_ns > LONG_NS else ():
             if (held.station, held.sensor) == (station, sensor):
                 whole_ns = max(held.last_ns - held.first_ns, 1)
                 return held.samples * min(span_ns / whole_ns, 1.0) > MANY_SAMPLES

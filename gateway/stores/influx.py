@@ -19,7 +19,7 @@ from gateway.settings import InfluxSettings
 from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_counting import Counting
 from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
-from gateway.stores.influx_lines import DAY_NS, Named, Piece, channels_line, lines_of, requests, runs_of
+from gateway.stores.influx_lines import DAY_NS, Lines, Named, channels_line, lines_of, requests, runs_of
 from gateway.stores.influx_ql import (
     CHANNELS,
     EARLIEST_NS,
@@ -173,22 +173,21 @@ class InfluxStore:
         pending = deque(requests(runs, self._most_lines))
         refused: list[RefusedPoint] = []
 
-        async def connection() -> None:
-            while True:
-                async with self._connections:
-                    if not pending:
-                        return
-                    try:
-                        refused.extend(await asyncio.to_thread(self._write, place, pending.popleft()))
-                    except StoreError:
-                        pending.clear()
-                        raise
+        async def requests_in_turn() -> None:
+            while pending:
+                lines = await asyncio.to_thread(lines_of, pending.popleft())
+                try:
+                    async with self._connections:
+                        refused.extend(await asyncio.to_thread(self._write, place, lines))
+                except StoreError:
+                    pending.clear()
+                    raise
 
-        await all_of(*(connection() for _ in range(min(CONNECTIONS, len(pending)))))
+        # One more than connections: the next lines are made while two requests are under way.
+        await all_of(*(requests_in_turn() for _ in range(min(CONNECTIONS + 1, len(pending)))))
         return sorted(refused, key=lambda point: (point.block, point.row))
 
-    def _write(self, place: Place, pieces: Sequence[Piece]) -> list[RefusedPoint]:
-        lines = lines_of(pieces)
+    def _write(self, place: Place, lines: Lines) -> list[RefusedPoint]:
         writing = Writing(partial(self._server.write, place.policy))
         refused = writing.store(lines)
         self._most_lines = min(self._most_lines, writing.most_lines or _MOST_LINES)

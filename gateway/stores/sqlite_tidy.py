@@ -5,18 +5,21 @@ It is made from what is committed, and kept only if nothing has come for it mean
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gateway.database import Database
-from gateway.stores import Trace
+from gateway.stores import StoreDamagedError, Trace
 from gateway.stores.decimation import Thinning
 from gateway.stores.sqlite_summaries import LEVELS, Reading, Sensor
 from gateway.stores.tables import samples_of, trace_of
 from stream.block import Block
 from stream.codec import MAX_CHANNELS, MAX_SAMPLES, encode
 from stream.instant import SECOND_NS
+
+log = logging.getLogger(__name__)
 
 SETTLED_NS = 5 * SECOND_NS
 _AT_ONCE = 64
@@ -71,10 +74,18 @@ class Tidying:
             }
             due = await self._database.rows(_DUE, values)
             if due:
-                made = [await self._make(level, *row) for row in due]
+                made = [await self._made(level, *row) for row in due]
                 await self._keep(made, now_ns)
                 return True
         return False
+
+    async def _made(self, level: int, sensor_id: int, chunk: int, changed_ns: int, longest_ns: int) -> _Made:
+        """The chunk; without payload where a block in it is damaged, which whoever reads it is told."""
+        try:
+            return await self._make(level, sensor_id, chunk, changed_ns, longest_ns)
+        except StoreDamagedError as wrong:
+            log.error("not summed up: %s", wrong)
+            return _Made(sensor_id, level, chunk, changed_ns, 0, 0, None)
 
     async def _make(self, level: int, sensor_id: int, chunk: int, changed_ns: int, longest_ns: int) -> _Made:
         grid, sensor = LEVELS[level], Sensor(sensor_id, longest_ns)

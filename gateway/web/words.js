@@ -13,6 +13,7 @@ const KINDS = {
   clock_step: "Clock jumped",
   silent: "Station silent",
   evicted: "Samples given up, no room",
+  outage: "Gateway out of order",
 };
 
 const STATES = { pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved" };

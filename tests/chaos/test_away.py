@@ -1,5 +1,7 @@
 """A broker or a gateway that is not there, or hardly: what waits, waits at the station, and nothing of it is lost."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,22 +58,21 @@ def test_a_gateway_at_a_tenth_of_its_speed_lets_the_backlog_grow_at_the_station_
     assert ends.nothing_lost
 
 
-def test_a_gateway_that_hangs_and_is_killed_while_another_one_works_costs_nothing(
+def test_a_worker_of_a_shared_subscription_that_hangs_and_is_killed_costs_nothing(
     tmp_path: Path, mosquitto, make_gateway: Callable, make_edge: Callable
 ) -> None:
     stations = fleet(3)
-    hung = make_gateway(mosquitto.url)
-    other = make_gateway(mosquitto.url, 'client_id = "other"')
+    gateway = make_gateway(mosquitto.url, options=("--workers", "2"))
     began, start_ns = time.monotonic(), time.time_ns()
     edge = make_edge(*(station_config(tmp_path, one, mosquitto.url, start_ns, 45) for one in stations))
     for _ in range(3):
         time.sleep(6)
-        hung.hang()
+        hung = gateway.workers()[0]
+        os.kill(hung, signal.SIGSTOP)
         time.sleep(5)
-        hung.kill()
-        hung.start()
+        os.kill(hung, signal.SIGKILL)
     assert edge.wait(180) == 0, edge.log.read_text()[-2000:]
-    ends = both_ends(other, mosquitto, tmp_path, stations, start_ns)
-    print(f"\none of two gateways hung for 5 s and killed, 3 times, {time.monotonic() - began:.0f} s: {ends}")
+    ends = both_ends(gateway, mosquitto, tmp_path, stations, start_ns)
+    print(f"\none of two workers hung for 5 s and killed, 3 times, {time.monotonic() - began:.0f} s: {ends}")
     assert ends.sent >= 9_000, "the simulator ran"
     assert ends.nothing_lost

@@ -2,9 +2,7 @@
 
 import os
 import random
-import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +12,7 @@ import pytest
 
 from firmware_sim.settings import SimSettings
 from tests.chaos.ends import Listener, both_ends
+from tests.chaos.small_disk import fill, small_disk
 from tests.conftest import wait_for
 from tests.fleet import station_config
 
@@ -21,56 +20,32 @@ START_WITHIN_S = 5.0
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("a small disk can be mounted by root only")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 24) as mounted:
+        yield mounted
 
 
 def fleet(count: int) -> list[SimSettings]:
     return [SimSettings(station=f"s{seed}", rate_hz=100, seed=seed) for seed in range(count)]
 
 
-def fill(file: Path) -> None:
-    """Every byte that is left."""
-    with file.open("ab", buffering=0) as out:
-        for size in (65_536, 4_096, 1):
-            try:
-                while True:
-                    out.write(bytes(size))
-            except OSError:
-                continue
-
-
 def test_a_full_disk_is_waited_out_and_costs_nothing(
-    tmp_path: Path, mosquitto, make_gateway: Callable, make_edge: Callable, small_disk: Path
+    tmp_path: Path, mosquitto, make_gateway: Callable, make_edge: Callable, disk: Path
 ) -> None:
     stations = fleet(2)
     gateway = make_gateway(mosquitto.url)
     began, start_ns = time.monotonic(), time.time_ns()
     edge = make_edge(
-        *(
-            station_config(tmp_path, one, mosquitto.url, start_ns, 45, data_dir=small_disk / one.station)
-            for one in stations
-        )
+        *(station_config(tmp_path, one, mosquitto.url, start_ns, 45, data_dir=disk / one.station) for one in stations)
     )
     time.sleep(10)
-    fill(small_disk / "ballast")
+    fill(disk / "ballast")
     wait_for(lambda: "make room on the disk" in edge.log.read_text(), 20, "the agent says that the disk is full")
     time.sleep(10)
     edge.kill()
     edge.start()
     time.sleep(8)
-    (small_disk / "ballast").unlink()
+    (disk / "ballast").unlink()
     try:
         assert edge.wait(120) == 0, edge.log.read_text()[-2000:]
     finally:

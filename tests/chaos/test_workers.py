@@ -15,7 +15,7 @@ import pytest
 from benchmarks.mqtt_load import Load, blocks, poison
 from tests.conftest import Mosquitto, wait_for
 from tests.fleet import Gateway
-from tests.servers.test_workers import stored, workers_of
+from tests.servers.test_workers import stored
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def test_a_worker_of_two_killed_twenty_times_under_load_neither_loses_nor_double
     def kill() -> None:
         dice = random.Random(3)
         while len(killed) < KILLS and not over.wait(dice.uniform(1.0, 3.0)):
-            alive = workers_of(gateway)
+            alive = gateway.workers()
             if alive:
                 os.kill(dice.choice(alive), signal.SIGKILL)
                 killed.append(time.monotonic())
@@ -74,20 +74,22 @@ def test_poison_is_quarantined_with_its_reason_and_costs_the_good_ones_little(
     good = blocks(STATIONS, GOOD // STATIONS, 10)
     bad = poison(BAD, [b"junk", b"\xb2" * 60, b"\xb1" * 40, b'{"t": 1}'])
     load = Load(broker.port)
-    alone = load.run(blocks(STATIONS, GOOD // STATIONS, 10, boot=2), within_s=300).rate_per_s()
+    # Before and after: what is stored already is summed up meanwhile, which takes its time too.
+    alone = [load.run(blocks(STATIONS, GOOD // STATIONS, 10, boot=2), within_s=300).rate_per_s()]
     mixed = []
     each = len(good) // len(bad)
     for number, one in enumerate(bad):
         mixed += [one, *good[number * each : (number + 1) * each]]
     outcome = load.run(mixed, within_s=300)
+    alone.append(load.run(blocks(STATIONS, GOOD // STATIONS, 10, boot=3), within_s=300).rate_per_s())
     load.close()
     of_good = np.array([isinstance(packet.name, tuple) for packet in mixed])
     done_s = np.sort(outcome.done_s[of_good])
     first = len(done_s) // 5
     with_poison = (len(done_s) - first) / (done_s[-1] - done_s[first])
-    log.warning("good messages a second: %.0f alone, %.0f with poison among them", alone, with_poison)
+    log.warning("good messages a second: %s alone, %.0f with poison among them", alone, with_poison)
     assert np.isfinite(outcome.done_s).all()
-    assert stored(gateway) == {f"load{number:03d}": 2 * 10 * GOOD // STATIONS for number in range(STATIONS)}
+    assert stored(gateway) == {f"load{number:03d}": 3 * 10 * GOOD // STATIONS for number in range(STATIONS)}
     assert len(outcome.refused) == BAD
     assert Counter(reason.split(":")[0] for reason in outcome.refused.values()).keys() <= {
         "not a block",
@@ -95,4 +97,6 @@ def test_poison_is_quarantined_with_its_reason_and_costs_the_good_ones_little(
         "checksum does not match",
     }
     assert gateway.get("api/v1/quarantine")["rows"] == BAD
-    assert with_poison > 0.75 * alone  # what is measured, with room for a machine that does other things as well
+    assert (
+        with_poison > 0.75 * sum(alone) / 2
+    )  # what is measured, with room for a machine that does other things as well

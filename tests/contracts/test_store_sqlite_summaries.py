@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.stores import Trace
+from gateway.stores import StoreDamagedError, Trace
 from gateway.stores.sqlite import SqliteStore
 from gateway.stores.sqlite_tidy import SETTLED_NS
 from stream.block import MISSING, Block, Channel, Samples
@@ -220,6 +221,20 @@ async def test_times_centuries_apart_in_one_block_cost_no_more_than_its_samples(
     await tidied(store)
     assert len(await whole(store, 1000)) == 4
     assert time.monotonic() - begun < 5.0
+
+
+async def test_a_damaged_block_costs_its_own_chunk_only(store: SqliteStore, tmp_path: Path) -> None:
+    await store.append(cut(series(DAY), 10))
+    with sqlite3.connect(tmp_path / "samples.db") as raw:
+        raw.execute("UPDATE blocks SET payload = zeroblob(50) WHERE seq = 1000")
+    raw.close()
+    await tidied(store)
+    made = await store._database.rows("SELECT count(*) FROM summaries WHERE level = 0")
+    assert made[0][0] > 100
+    part = await store.read("hon", "f", T0_NS, T0_NS + 7200 * SECOND_NS, EVERYTHING)
+    assert len(part) == 7200
+    with pytest.raises(StoreDamagedError):
+        await whole(store, EVERYTHING)
 
 
 async def test_what_is_forgotten_while_its_chunk_is_made_does_not_come_back(

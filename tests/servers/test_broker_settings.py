@@ -212,7 +212,9 @@ def counts_of_a_run(site: Site, gateway: Gateway, url: str, accounts: dict[str, 
     stations = [SimSettings(station=name, rate_hz=10, seed=seed) for seed, name in enumerate(accounts)]
     pipeline.warm_up()
     start_ns = time.time_ns()
-    configs = [station_config(site.folder, each, url, start_ns, SECONDS, accounts[each.station]) for each in stations]
+    configs = [
+        station_config(site.folder, each, url, start_ns, SECONDS, account=accounts[each.station]) for each in stations
+    ]
     edge = Command(site.folder / "edge.log", "edge", "--config", *map(str, configs))
     try:
         assert edge.wait(60) == 0, edge.log.read_text()[-2000:]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.settings import SimSettings, Step
+from tests.conftest import wait_for
 from tests.fleet import counted, station_config
 
 SECONDS = 26
@@ -41,9 +42,13 @@ def test_killed_three_times_in_mid_flight(
     least = 2 * 10 * (SECONDS - (14 if victim == "edge" else 5))
     assert total.sent >= least, "the simulator ran"
     assert (total.missing, total.duplicated) == (0, 0)
-    accounts = gateway.get("api/v1/accounts")["accounts"]
-    assert sum(one["accepted"] for one in accounts) == sum(one["stored"] for one in accounts) == total.sent
-    assert [one["in_flight"] for one in accounts] == [0, 0]
+
+    def settled() -> bool:
+        """The agents' last words, with their last counts, have come."""
+        accounts = gateway.get("api/v1/accounts")["accounts"]
+        return [one["in_flight"] for one in accounts] == [0, 0] and sum(one["stored"] for one in accounts) == total.sent
+
+    wait_for(settled, 20, "accepted = stored + quarantined + evicted")
     steps = [event for event in gateway.get("api/v1/events?limit=500")["events"] if event["kind"] == "step"]
     assert Counter(event["station"] for event in steps) == {"wic": 1, "hon": 1}
     told = gateway.get("api/v1/notifications")["notifications"]

@@ -22,7 +22,7 @@ def test_what_was_refused_is_listed_shown_sent_again_and_dropped(
         return gateway.get("api/v1/quarantine")["entries"]
 
     def command(*arguments: str) -> dict:
-        done = run("quarantine", *arguments, "--config", str(tmp_path / "gateway.toml"), "--json")
+        done = run("quarantine", *arguments, "--config", str(gateway.config), "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -37,6 +37,6 @@ def test_what_was_refused_is_listed_shown_sent_again_and_dropped(
     wait_for(lambda: len(held()) == 2, 20, "it is back")
     assert command("drop", "--all")["done"] == "dropped"
     assert held() == []
-    said = run("quarantine", "drop", "99", "--config", str(tmp_path / "gateway.toml"))
+    said = run("quarantine", "drop", "99", "--config", str(gateway.config))
     assert (said.returncode, said.stderr) == (1, "magwatch: quarantine: there is no entry 99\n")
-    assert run("quarantine", "drop", "--config", str(tmp_path / "gateway.toml")).returncode == 1
+    assert run("quarantine", "drop", "--config", str(gateway.config)).returncode == 1

@@ -5,20 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.mqtt_load import Load, blocks
 from tests.conftest import wait_for
-
-
-def workers_of(gateway) -> list[int]:
-    """The processes of a gateway's workers."""
-    parent = gateway.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"gateway.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def stored(gateway) -> dict[str, int]:
@@ -35,7 +27,7 @@ def test_two_workers_store_everything_once_though_one_is_lost_under_way(
     load = Load(mosquitto.port)
     packets = blocks(stations=5, each=100, vectors=10)
     load.run(packets[:100], within_s=20)
-    victim = workers_of(gateway)[0]
+    victim = gateway.workers()[0]
     due_s = np.arange(400) / 400
     os.kill(victim, how)
     outcome = load.run(packets[100:], due_s=due_s, resend_s=1.0, within_s=30)
@@ -46,7 +38,7 @@ def test_two_workers_store_everything_once_though_one_is_lost_under_way(
     assert station["state"] == "streaming"
     assert station["sensors"][0]["rate_hz"] == pytest.approx(100)
     if how == signal.SIGKILL:
-        wait_for(lambda: len(workers_of(gateway)) == 2 and victim not in workers_of(gateway), 20, "it is started again")
+        wait_for(lambda: len(gateway.workers()) == 2 and victim not in gateway.workers(), 20, "it is started again")
     else:
         os.kill(victim, signal.SIGCONT)
 

@@ -257,6 +257,14 @@ async def test_a_rule_of_a_region_and_a_duration_speaks_when_its_time_has_come(r
     assert [one.what for one in await desk.told()] == ["firing", "firing", "raised"]
 
 
+async def test_a_gateway_that_is_out_of_order_is_no_station_of_anybody_s_region(records: Database) -> None:
+    desk = Desk(records, AlertSettings())
+    await desk.take(desk.event("magwatch-gateway", Kind.OUTAGE))
+    await desk.take(desk.event("conrad"), desk.event("hon"))
+    (alert,) = await desk.desk.alerts(kind=Kind.COMMENCEMENT)
+    assert (alert.stations, alert.others) == (("conrad", "hon"), ())
+
+
 def test_stations_near_one_another_are_a_region_and_those_without_a_place_another() -> None:
     fleet = {
         "wien": Position(latitude=48.2, longitude=16.4),

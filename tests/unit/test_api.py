@@ -17,6 +17,7 @@ from gateway.api import create_app
 from gateway.arrivals import Arrival, seen_in
 from gateway.incoming import Received
 from gateway.live import Hub
+from gateway.outage import Outage
 from gateway.quarantine import Quarantine, Refusal
 from gateway.reception import Reception
 from gateway.records import open_records
@@ -64,7 +65,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     hub = Hub()
     desk = AlertDesk(records, AlertSettings(), [], hub)
     stations = await Stations.open(records, desk, hub, NOW)
-    yield Gateway(store, desk, stations, Quarantine(records), hub, Reception(stations, hub))
+    yield Gateway(
+        store, desk, stations, Quarantine(records), hub, Reception(stations, hub, Outage(desk, "gateway", lambda: True))
+    )
     await store.close()
     await records.close()
 

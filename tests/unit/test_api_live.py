@@ -16,6 +16,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import ApiServer, create_app, listening_socket
 from gateway.live import Client, Hub, samples_message
+from gateway.outage import Outage
 from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
@@ -126,7 +127,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     stations = await Stations.open(records, desk, hub, T0_NS)
     app = create_app(
         *(store, desk, stations, hub, Quarantine(records), tmp_path),
-        reception=Reception(stations, hub),
+        reception=Reception(stations, hub, Outage(desk, "gateway", lambda: True)),
         connected=lambda: True,
         version="1",
     )

@@ -5,11 +5,13 @@ import socket
 import struct
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.arrivals import COMMIT_BUCKETS_S, waits_of
+from stream.kernels.span import span_of
 from stream.transport import inbox
 from stream.transport.inbox import Inbox, Message
 from stream.transport.link import shared
@@ -71,6 +73,11 @@ def test_a_message_that_is_cut_off_is_left_as_it_is(one: Publication, five: bool
 def test_no_bytes_raise_anything(noise: bytes, five: bool) -> None:
     found, left = taken(b"\x32" + noise, five=five)
     assert len(left) + sum(len(one.payload) for one in found) <= len(noise) + 1
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=20))
+def test_a_span_is_from_the_earliest_to_the_latest_in_whatever_order(times_ns: list[int]) -> None:
+    assert span_of(np.array(times_ns, np.int64)) == (min(times_ns), max(times_ns))
 
 
 def message(number: int, size: int = 1) -> Message:

@@ -10,6 +10,7 @@ import pytest
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.arrivals import Seen, seen_in
+from gateway.clock_watch import ClockWatch
 from gateway.database import Database
 from gateway.incoming import Received
 from gateway.live import Hub
@@ -223,3 +224,24 @@ async def test_a_station_that_says_goodbye_is_shown_as_silent_and_pages_nobody(f
     await fleet.stations.tick(NOW + 500 * S)
     assert [station.state for station in fleet.stations.views(NOW + 500 * S)] == ["silent"]
     assert await fleet.alarms() == []
+
+
+async def test_a_clock_that_is_set_makes_nobody_silent_and_hides_no_silence(fleet: Fleet) -> None:
+    passed = [0]
+    fleet.stations.watch = ClockWatch(NOW, lambda: passed[0])
+    await fleet.stations.take("conrad", birth(), NOW)
+    fleet.stations.saw(seen(NOW), NOW)
+
+    async def after(seconds: float, set_by_s: int) -> str:
+        passed[0] = round(seconds * S)
+        now_ns = NOW + passed[0] + set_by_s * S
+        await fleet.stations.tick(now_ns)
+        return fleet.stations.views(now_ns)[0].state
+
+    assert await after(2, 0) == "streaming"
+    assert await after(3, 3600) == "streaming"
+    assert await after(4, -3600) == "streaming"
+    assert await after(59, -3600) == "late"
+    assert await fleet.alarms() == []
+    assert await after(62, -3600) == "silent"
+    assert [kind for kind, _ in await fleet.alarms()] == ["silent"]

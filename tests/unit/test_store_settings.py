@@ -44,7 +44,7 @@ def test_settings_survive_the_way_to_another_process(tmp_path: Path) -> None:
     ("store", "told"),
     [
         ('type = "postgres"', 'a store has the type "sqlite" or "influx"'),
-        ("keep_days = 3", "3: store.*keep_days"),
+        ("keep_weeks = 3", "3: store.*keep_weeks"),
         (INFLUX + 'url = "influx.example"', "http://HOST"),
         (INFLUX + 'url = "http://me:pass@influx.example"', "no user or password in the URL"),
         (INFLUX + 'database = "a/b"', "4: store.database"),
