@@ -29,7 +29,7 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; 0 done, 1 failed, 2 wrong use."""
-    commands = (demo, edge, gateway, backup, quarantine, sim, replay, process, plan, flags, check)
+    commands = (demo, edge, gateway, account, backup, quarantine, tune, sim, replay, process, plan, flags, check)
     options = parser({command.__name__: command for command in commands}).parse_args(arguments)
     _log(options.verbose)
     try:
@@ -118,6 +118,27 @@ def quarantine(options: argparse.Namespace) -> int:
     settings = load(options.config, GatewaySettings)
     found = asyncio.run(run(settings, options.what, options.id, options.all))
     print(json.dumps(found) if options.json else listed(found))
+    return DONE
+
+
+def account(options: argparse.Namespace) -> int:
+    """Who may use the gateway: add, list, remove, give a new password, make a token."""
+    from gateway.account_command import Wish, listed, run
+    from gateway.settings import GatewaySettings
+
+    wish = Wish(options.what, options.name, options.role, options.scope, options.days, options.label)
+    report = asyncio.run(run(load(options.config, GatewaySettings), wish))
+    print(json.dumps(report) if options.json else listed(report))
+    return DONE
+
+
+def tune(options: argparse.Namespace) -> int:
+    """Which alert thresholds the verdicts suggest, and what would have rung; nothing changes by itself."""
+    from gateway.alerts.tune_command import listed, run
+    from gateway.settings import GatewaySettings
+
+    found = asyncio.run(run(load(options.config, GatewaySettings)))
+    print(json.dumps({"suggestions": [dataclasses.asdict(one) for one in found]}) if options.json else listed(found))
     return DONE
 
 

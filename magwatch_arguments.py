@@ -61,6 +61,15 @@ def _gateway(command: Command) -> None:
     made.add_argument(
         "--workers", type=_workers, default=0, metavar="N", help="processes that store blocks (mosquitto)"
     )
+    made = command("account")
+    made.add_argument("what", choices=("add", "list", "remove", "password", "token"))
+    made.add_argument("name", nargs="?", default="", metavar="NAME")
+    made.add_argument("--role", choices=("viewer", "operator", "admin"), default="viewer", help="of add")
+    made.add_argument("--scope", choices=("read", "operate", "admin"), default="read", help="of token")
+    made.add_argument("--days", type=_days, default=90, metavar="D", help="for how long a token is good (90)")
+    made.add_argument("--label", default="", metavar="TEXT", help="what a token is for")
+    made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's")
+    made.add_argument("--json", action="store_true")
     made = command("backup")
     made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's configuration")
     made.add_argument("folder", type=Path, metavar="DIR", help="where the copies go; older ones there are replaced")
@@ -68,6 +77,9 @@ def _gateway(command: Command) -> None:
     made.add_argument("what", choices=("list", "show", "retry", "drop"))
     made.add_argument("id", type=int, nargs="*", metavar="ID", help="entries, by the number that list gives")
     made.add_argument("--all", action="store_true", help="every entry")
+    made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's")
+    made.add_argument("--json", action="store_true")
+    made = command("tune")
     made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gateway's")
     made.add_argument("--json", action="store_true")
     made = command("plan")
@@ -124,6 +136,12 @@ def _many(text: str) -> int:
 def _workers(text: str) -> int:
     if not 0 <= int(text) <= 64:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 64")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not 1 <= int(text) <= 366:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 366")
     return int(text)
 
 

@@ -1,10 +1,13 @@
-"""The gateway's own file: quarantine, events, alerts, notifications, stations; whichever store holds the samples."""
+"""The gateway's own file: quarantine, events, alerts, notifications, stations, accounts; whichever store holds the
+samples."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "alerts and quarantine",
     int.from_bytes(b"MWgw"),
     (
@@ -62,10 +65,92 @@ _SCHEMA = Schema(
                 INSERT INTO quarantined_samples VALUES (NEW.topic, NEW.samples)
                 ON CONFLICT (topic) DO UPDATE SET samples = samples + excluded.samples; END""",
         ),
+        (
+            # Who gets in (gateway/access.py). Of what opens a door only the digest is here, of passwords the hash.
+            """CREATE TABLE accounts (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+                role TEXT NOT NULL, password TEXT NOT NULL, created_ns INTEGER NOT NULL)""",
+            """CREATE TABLE sessions (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                created_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL)""",
+            "CREATE INDEX sessions_of ON sessions (account, seen_ns)",
+            """CREATE TABLE tokens (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
+                label TEXT NOT NULL, scope TEXT NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+                used_ns INTEGER)""",
+            "CREATE INDEX tokens_of ON tokens (account)",
+            """CREATE TABLE login_tries (
+                subject TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            "CREATE INDEX login_tries_by_age ON login_tries (last_ns)",
+            """CREATE TABLE audit (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
+                address TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL)""",
+            "CREATE INDEX audit_by_age ON audit (at_ns)",
+            "CREATE INDEX audit_failed_logins ON audit (number) WHERE what = 'login failed'",
+            """CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit BEGIN
+                SELECT RAISE(ABORT, 'the audit log is not rewritten'); END""",
+            # A year and some days, against the clock of the machine; gateway/audit.py forgets later than that.
+            """CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.what != 'login failed'
+                AND OLD.at_ns > (CAST(strftime('%s', 'now') AS INTEGER) - 390 * 86400) * 1000000000 BEGIN
+                SELECT RAISE(ABORT, 'the audit log is kept for a year'); END""",
+        ),
+        (
+            # Alerts of regions, and what people do: gateway/alerts/.
+            "DROP INDEX one_open_alert",
+            "ALTER TABLE alerts ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE alerts ADD COLUMN severity TEXT NOT NULL DEFAULT 'info'",
+            "ALTER TABLE alerts ADD COLUMN resolved_ns INTEGER",
+            """UPDATE alerts SET place = 'station/' || station, severity = json_extract(alert, '$.severity'),
+                resolved_ns = json_extract(alert, '$.resolved_ns'),
+                alert = json_set(alert, '$.place', 'station/' || station, '$.stations', json_array(station),
+                    '$.seen', json_extract(alert, '$.severity'), '$.joined_ns', json_extract(alert, '$.start_ns'),
+                    '$.thread', id, '$.called', json_array('*'))""",
+            "CREATE UNIQUE INDEX one_open_alert_of_a_place ON alerts (place, kind) WHERE state != 'resolved'",
+            "CREATE INDEX open_alerts_by_kind ON alerts (kind) WHERE state != 'resolved'",
+            "CREATE INDEX alerts_by_resolution ON alerts (kind, resolved_ns) WHERE resolved_ns IS NOT NULL",
+            "CREATE INDEX events_of_an_alert ON events (alert_id, start_ns, id) WHERE alert_id IS NOT NULL",
+            """CREATE TABLE alert_steps (
+                number INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, at_ns INTEGER NOT NULL,
+                step TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
+            "CREATE INDEX steps_of_an_alert ON alert_steps (alert_id, number)",
+            """CREATE TABLE silences (
+                id TEXT PRIMARY KEY, until_ns INTEGER NOT NULL, silence TEXT NOT NULL) WITHOUT ROWID""",
+            """CREATE TABLE verdicts (
+                alert_id TEXT PRIMARY KEY, verdict TEXT NOT NULL, who TEXT NOT NULL, at_ns INTEGER NOT NULL)
+                WITHOUT ROWID""",
+            # When a kind of alert last rang in a region.
+            """CREATE TABLE rings (
+                region TEXT NOT NULL, kind TEXT NOT NULL, rang_ns INTEGER NOT NULL,
+                PRIMARY KEY (region, kind)) WITHOUT ROWID""",
+        ),
+        (
+            # gateway/alerts/dispatch.py: what stands in one place of the phone, in order.
+            "ALTER TABLE notifications ADD COLUMN thread TEXT NOT NULL DEFAULT ''",
+            "UPDATE notifications SET thread = id",
+            """CREATE INDEX notifications_threads ON notifications (channel, thread, number)
+                WHERE waiting_since_ns IS NOT NULL""",
+            # gateway/alerts/actions.py: links that have done their work.
+            """CREATE TABLE used_actions (
+                id TEXT PRIMARY KEY, what TEXT NOT NULL, alert_id TEXT NOT NULL, who TEXT NOT NULL,
+                used_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL) WITHOUT ROWID""",
+            # gateway/alerts/subscriptions.py: browsers with the installed page.
+            """CREATE TABLE push_subscriptions (
+                id TEXT PRIMARY KEY, channel TEXT NOT NULL, endpoint TEXT NOT NULL, p256dh BLOB NOT NULL,
+                auth BLOB NOT NULL, added_ns INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
     ),
 )
 
 
 async def open_records(path: Path, *, synchronous: Synchronous = "full", read_only: bool = False) -> Database:
     """The gateway's file, made where it is missing. Raises StoreError with the reason in one line."""
-    return await Database.open(path, _SCHEMA, synchronous=synchronous, read_only=read_only)
+    if not read_only:
+        await asyncio.to_thread(_for_its_owner_alone, path)
+    return await Database.open(path, SCHEMA, synchronous=synchronous, read_only=read_only)
+
+
+def _for_its_owner_alone(path: Path) -> None:
+    """It holds the hashes of passwords; SQLite gives the files beside it the same rights."""
+    with contextlib.suppress(OSError):  # opening it says what is wrong
+        path.touch()
+        path.chmod(0o600)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from gateway.access import Anonymous
+from gateway.alerts.notifiers.channels import BaseUrl, Channel, ChannelName, LogChannel
 from gateway.alerts.rules import AlertSettings
 from gateway.database import Synchronous
 from stream.errors import MagwatchError
@@ -19,17 +21,45 @@ class _Settings(BaseModel):
 
 
 class ListenSettings(_Settings):
-    """Where the page and the API are served: on loopback, because there are no accounts to let others in by."""
+    """Where the page and the API are served, and to whom; elsewhere than on loopback only once there is an account."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    certificate_file: Path | None = None
+    """PEM of the certificate and those that signed it: HTTPS instead of HTTP."""
+    key_file: Path | None = None
+    public_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")] | None = None
+    """Where people reach it, when that is not under the host's own name or address."""
+    behind_proxy: bool = False
+    """A reverse proxy on this machine says in X-Forwarded-For and X-Forwarded-Proto who asks, and how."""
+    anonymous: Anonymous = "none"
+    """What who is not logged in may: nothing, or look at everything (a public page)."""
 
     @field_validator("host")
     @classmethod
-    def _loopback(cls, host: str) -> str:
-        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-            raise ValueError("without accounts the page is for this machine alone: 127.0.0.1, ::1 or localhost")
+    def _address(cls, host: str) -> str:
+        if host != "localhost":
+            try:
+                ipaddress.ip_address(host)
+            except ValueError as wrong:
+                raise ValueError("an address of this machine: 127.0.0.1, ::1, localhost, 0.0.0.0 for all") from wrong
         return host
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "ListenSettings":
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """https with a certificate."""
+        return "https" if self.certificate_file else "http"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
 
 class SqliteSettings(_Settings):
@@ -120,18 +150,13 @@ StoreSettings = Annotated[
 ]
 
 
-class WebhookSettings(_Settings):
-    """A server that gets each notification as JSON in a POST."""
-
-    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
-    headers: dict[str, str] = {}
-
-
 class NotifySettings(_Settings):
     """How people are told."""
 
-    log: bool = True
-    webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20)] = ()
+    public_url: BaseUrl | None = None
+    """Where a phone reaches this gateway; without it messages have no buttons and no link to the page."""
+    channels: Annotated[dict[ChannelName, Channel], Field(max_length=50)] = {"log": LogChannel(type="log")}
+    """By name; what is filed as handed over is filed under it."""
 
 
 class GatewaySettings(_Settings):

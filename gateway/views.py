@@ -18,6 +18,7 @@ from stream.messages import Position
 
 State = Literal["streaming", "late", "silent"]
 AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
+Verdict = Literal["useful", "false"]
 
 
 class View(BaseModel):
@@ -124,7 +125,16 @@ class AlertView(View):
     """What a person is told. `event_ids`: the newest hundred of the events behind it."""
 
     id: str
+    scope: Literal["station", "region"]
+    """Whether one station shows it, or several of a region."""
+    region: str | None
+    """The region whose alert it is; null where one station alone shows it."""
     station: str
+    """The one that showed it first."""
+    stations: tuple[str, ...]
+    """All that show it,"""
+    others: tuple[str, ...]
+    """and the stations of the region that do not."""
     sensor: str
     kind: Kind
     severity: Severity
@@ -139,7 +149,81 @@ class AlertView(View):
     title: str
     reason: str
     """Why it is in this state."""
+    who: str
+    """By whose doing."""
+    acknowledged_by: str | None
+    held: str
+    """Why nobody is told of it; empty when people are."""
+    rule: str
+    """The name of the rule that judged it last."""
+    flips: int
+    """How often it was over and came again."""
+    verdict: Verdict | None
+    part_of: str | None
+    """The region's alert that has taken it over."""
     event_ids: tuple[str, ...]
+
+
+class StepView(View):
+    """A step in the life of an alert: when, what, who and why."""
+
+    at: Instant
+    state: str
+    """pending, firing, acknowledged, resolved; or what else befell it: regional, joined, raised, flapping, held, told,
+    shown, judged."""
+    who: str
+    why: str
+
+
+class AlertDetailView(View):
+    """An alert and what led to it: its steps, oldest first; its events, newest first, 200 at most.
+
+    agreeing: the other stations that show it; not_agreeing: those of the region that do not.
+    """
+
+    alert: AlertView
+    history: tuple[StepView, ...]
+    events: tuple[Event, ...]
+    agreeing: tuple[str, ...]
+    not_agreeing: tuple[str, ...]
+
+
+class SilenceView(View):
+    """Alerts that nobody is told of, until then. A matcher that is null matches all; of severities those below too."""
+
+    id: str
+    station: str | None
+    region: str | None
+    kind: Kind | None
+    severity: Severity | None
+    start: Instant
+    until: Instant
+    why: str
+    who: str
+
+
+class SilencesView(View):
+    """The silences that hold now or will, maintenance of the settings among them."""
+
+    silences: tuple[SilenceView, ...]
+
+
+class PrecisionView(View):
+    """How many of the alerts of a rule, kind and station were judged useful; precision: of those that were judged."""
+
+    rule: str
+    kind: Kind
+    station: str
+    alerts: int
+    useful: int
+    false: int
+    precision: float | None
+
+
+class PrecisionsView(View):
+    """Precision of each rule, kind and station of which somebody judged an alert."""
+
+    precision: tuple[PrecisionView, ...]
 
 
 class AlertsView(View):
@@ -155,7 +239,7 @@ class NotificationView(View):
     id: str
     channel: str
     alert_id: str | None
-    what: Literal["firing", "raised", "resolved", "backlog"]
+    what: Literal["firing", "raised", "reminder", "updated", "acknowledged", "resolved", "backlog"]
     severity: Severity
     title: str
     created_at: Instant
@@ -213,7 +297,7 @@ class AccountView(View):
     in_flight: int | None
 
 
-class AccountsView(View):
+class AccountingView(View):
     """Every sensor that was ever heard of."""
 
     accounts: tuple[AccountView, ...]

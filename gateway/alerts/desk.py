@@ -4,45 +4,38 @@ Whatever it decides is on disk, with the notifications it owes, before it says s
 where it was. The same events again change nothing.
 """
 
-import hashlib
+import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import aiosqlite
-
-from gateway.alerts import backlog as old_news
-from gateway.alerts import life
-from gateway.alerts.backlog import Backlog
+from gateway.alerts import archive, life, words
+from gateway.alerts.archive import AlertFilter, Cursor, Precision, Step
 from gateway.alerts.dispatch import Dispatcher
+from gateway.alerts.fleet import Fleet
 from gateway.alerts.life import Alert
-from gateway.alerts.notifiers import Notification, Notifier
+from gateway.alerts.notifiers import Notifier
+from gateway.alerts.register import Register
 from gateway.alerts.rules import AlertSettings
+from gateway.alerts.silences import Silence
+from gateway.alerts.sitting import Sitting, summary
 from gateway.database import Database
 from gateway.live import Hub
-from gateway.views import AlertView, NotificationView
-from stream.events import Event, Severity
+from gateway.views import AlertView, NotificationView, Verdict
+from stream.errors import MagwatchError
+from stream.events import Event, Kind, Severity
 
-Cursor = tuple[int, str]
-"""Time (ns) and id of the last one of the page before."""
+__all__ = ["AlertDesk", "AlertOverError", "Counts", "Cursor", "UnknownError"]
 
-_KEEP_EVENT = """INSERT INTO events (id, revision, station, start_ns, alert_id, event) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, start_ns = excluded.start_ns,
-    alert_id = excluded.alert_id, event = excluded.event"""
-_KEEP_ALERT = """INSERT INTO alerts (id, station, kind, state, opened_ns, due_ns, alert) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_ns = excluded.due_ns, alert = excluded.alert"""
-_KEEP_BACKLOG = """INSERT INTO backlogs (station, due_ns, backlog) VALUES (?, ?, ?)
-    ON CONFLICT (station) DO UPDATE SET due_ns = excluded.due_ns, backlog = excluded.backlog"""
-_EVENTS = """SELECT event FROM events WHERE (start_ns, id) < (:before_ns, :before_id) AND start_ns >= :t0_ns
-    AND start_ns < :t1_ns ORDER BY start_ns DESC, id DESC LIMIT :limit"""
-_EVENTS_OF_STATION = _EVENTS.replace("WHERE", "WHERE station = :station AND")
-_ALERTS = """SELECT alert FROM alerts WHERE (opened_ns, id) < (:before_ns, :before_id)
-    AND (:all OR state != 'resolved') ORDER BY opened_ns DESC, id DESC LIMIT :limit"""
-_COUNTS = """SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM alerts),
-    (SELECT count(DISTINCT id) FROM notifications)"""
-_LATENCIES = """SELECT (handed_over_ns - detected_ns) / 1e6 FROM notifications
-    WHERE handed_over_ns IS NOT NULL AND detected_ns IS NOT NULL ORDER BY number"""
+
+class UnknownError(MagwatchError):
+    """There is no alert, or no silence, of this id."""
+
+
+class AlertOverError(MagwatchError):
+    """The alert is resolved: nothing is left to acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Counts:
 
 
 class AlertDesk:
-    """Takes events and the passing of time; keeps events, alerts and the notifications that follow from them."""
+    """Takes events, the passing of time and what people do; keeps events, alerts and the notifications that follow."""
 
     def __init__(
         self,
@@ -65,11 +58,17 @@ class AlertDesk:
         hub: Hub,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`clock` only stamps the handing over; everything else goes by the time that the calls are given."""
+        """`clock` stamps what people do and the handing over; events and ticks come with their time."""
         self._records = records
         self._settings = settings
         self._hub = hub
+        self._clock = clock
         self._dispatcher = Dispatcher(records, notifiers, clock)
+        self._fleet = Fleet(records, settings.regions)
+
+    def now_ns(self) -> int:
+        """By the desk's own clock."""
+        return self._clock()
 
     async def run(self) -> None:
         """Hand notifications over until cancelled."""
@@ -79,13 +78,12 @@ class AlertDesk:
         """Record events and act on them. Durable on return; what is known already, by id and revision, does nothing."""
         if not events:
             return
-        changed: dict[str, Alert] = {}
-        async with self._records.transaction() as connection:
+        # A gateway that tells of its own outage is no station.
+        stations = (event.station for event in events if event.kind is not Kind.OUTAGE)
+        await self._fleet.meet(stations, now_ns)
+        async with self._sitting(now_ns) as (_, sitting):
             for event in events:
-                alert = await self._taken(connection, event, now_ns)
-                if alert is not None:
-                    changed[alert.id] = alert
-        self._tell(changed.values())
+                await sitting.hear(event)
 
     async def tick(self, now_ns: int) -> None:
         """What falls due by the mere passing of time. Call it every second or so; it is cheap when nothing is due."""
@@ -93,88 +91,102 @@ class AlertDesk:
         old = await self._records.rows("SELECT count(*) FROM backlogs WHERE due_ns <= ?", (now_ns,))
         if not due[0][0] and not old[0][0]:
             return
-        changed = []
+        await self._fleet.meet((), now_ns)
+        async with self._sitting(now_ns) as (register, sitting):
+            for alert in await register.due_alerts(now_ns):
+                sitting.look_again(alert)
+            for backlog in await register.due_backlogs(now_ns):
+                if backlog.told:
+                    await register.forget_backlog(backlog.station)
+                else:
+                    sitting.owe(summary(backlog, now_ns))
+                    await register.keep_backlog(backlog.model_copy(update={"told": True}))
+
+    async def acknowledge(self, alert_id: str, who: str, why: str = "") -> AlertView:
+        """`who` sees to it: nobody is called any more. Twice is once. Raises UnknownError, AlertOverError."""
+        now_ns = self._clock()
+        async with self._sitting(now_ns) as (register, sitting):
+            alert = await _found(register, alert_id)
+            if alert.state == "resolved":
+                raise AlertOverError(f"the alert is resolved: {alert.reason}")
+            sitting.change(alert, life.acknowledged(alert, who, why, now_ns))
+        return await self.alert(alert_id)
+
+    async def resolve(self, alert_id: str, who: str, why: str = "") -> AlertView:
+        """`who` says that it is over. Twice is once. Raises UnknownError."""
+        now_ns = self._clock()
+        async with self._sitting(now_ns) as (register, sitting):
+            alert = await _found(register, alert_id)
+            sitting.change(alert, life.resolved(alert, who, why, now_ns))
+        return await self.alert(alert_id)
+
+    async def verdict(self, alert_id: str, verdict: Verdict, who: str) -> AlertView:
+        """`who` judges it, open or not; the last word counts. Raises UnknownError."""
+        now_ns = self._clock()
+        async with self._sitting(now_ns) as (register, sitting):
+            alert = await _found(register, alert_id)
+            sitting.change(alert, alert.model_copy(update={"verdict": verdict}))
+            await register.keep_verdict(alert_id, verdict, who, now_ns)
+        return await self.alert(alert_id)
+
+    async def add_silence(
+        self,
+        who: str,
+        why: str,
+        until_ns: int,
+        *,
+        station: str | None = None,
+        region: str | None = None,
+        kind: Kind | None = None,
+        severity: Severity | None = None,
+    ) -> Silence:
+        """Nobody is told of what matches, until then."""
+        silence = Silence(
+            id=secrets.token_hex(16),
+            station=station,
+            region=region,
+            kind=kind,
+            severity=severity,
+            from_ns=self._clock(),
+            until_ns=until_ns,
+            why=why,
+            who=who,
+        )
         async with self._records.transaction() as connection:
-            alerts = await connection.execute_fetchall("SELECT alert FROM alerts WHERE due_ns <= ?", (now_ns,))
-            for (text,) in alerts:
-                changed.append(await self._decided(connection, Alert.model_validate_json(text), now_ns))
-            backlogs = await connection.execute_fetchall("SELECT backlog FROM backlogs WHERE due_ns <= ?", (now_ns,))
-            for (text,) in backlogs:
-                await self._summed_up(connection, Backlog.model_validate_json(text), now_ns)
-        self._tell(changed)
+            await Register(connection).keep_silence(silence)
+        return silence
 
-    async def _taken(self, connection: aiosqlite.Connection, event: Event, now_ns: int) -> Alert | None:
-        """The alert that the event changed, if any."""
-        known = list(
-            await connection.execute_fetchall("SELECT revision, alert_id FROM events WHERE id = ?", (event.id,))
-        )
-        if known and known[0][0] >= event.revision:
-            return None
-        alert = await _open_alert(connection, event)
-        if known and (alert is None or known[0][1] != alert.id):
-            # An event of the past, or one whose alert has been resolved: what is new of it is recorded, nobody is told.
-            await _keep_event(connection, event, known[0][1])
-            return None
-        if not known and old_news.is_old(event, self._settings.old_after_s, now_ns):
-            await _keep_event(connection, event, None)
-            await self._added_to_backlog(connection, event, now_ns)
-            return None
-        alert = life.heard(alert or life.opened(event, now_ns), event, now_ns)
-        await _keep_event(connection, event, alert.id)
-        lasted_ns = event.end - event.start if event.end is not None else 0
-        return await self._decided(connection, alert, now_ns, lasted_ns)
+    async def remove_silence(self, silence_id: str) -> None:
+        """What it held back is told at the next tick. Raises UnknownError."""
+        async with self._records.transaction() as connection:
+            if not await Register(connection).forget_silence(silence_id, self._clock()):
+                raise UnknownError(f"there is no silence {silence_id}")
 
-    async def _decided(self, connection: aiosqlite.Connection, alert: Alert, now_ns: int, lasted_ns: int = 0) -> Alert:
-        """The alert in the state that its rule gives it, kept, with the notification that this owes."""
-        rule = self._settings.rule(alert.kind, alert.severity)
-        alert = life.judged(alert, rule, now_ns, lasted_ns)
-        what = life.word(alert, rule)
-        if what is not None:
-            await self._dispatcher.put(connection, _notification(alert, what, now_ns))
-            if what != "resolved":
-                alert = alert.model_copy(update={"told": alert.severity})
-        await connection.execute(
-            _KEEP_ALERT,
-            (
-                alert.id,
-                alert.station,
-                alert.kind,
-                alert.state,
-                alert.opened_ns,
-                life.due_ns(alert, rule),
-                alert.model_dump_json(),
-            ),
-        )
-        return alert
+    async def silences(self) -> list[Silence]:
+        """Those that hold now or will, maintenance of the settings among them; the first to end first."""
+        now_ns = self._clock()
+        planned = [one.silence() for one in self._settings.maintenance]
+        known = [one for one in planned if one.until_ns > now_ns] + await archive.silences(self._records, now_ns)
+        return sorted(known, key=lambda silence: (silence.until_ns, silence.id))
 
-    async def _added_to_backlog(self, connection: aiosqlite.Connection, event: Event, now_ns: int) -> None:
-        rows = list(
-            await connection.execute_fetchall("SELECT backlog FROM backlogs WHERE station = ?", (event.station,))
-        )
-        backlog = old_news.received(Backlog.model_validate_json(rows[0][0]) if rows else None, event, now_ns)
-        await _keep_backlog(connection, backlog)
+    async def alert(self, alert_id: str) -> AlertView:
+        """Raises UnknownError."""
+        found = await archive.alert(self._records, alert_id)
+        if found is None:
+            raise UnknownError(f"there is no alert {alert_id}")
+        return words.view(found)
 
-    async def _summed_up(self, connection: aiosqlite.Connection, backlog: Backlog, now_ns: int) -> None:
-        if backlog.told:
-            await connection.execute("DELETE FROM backlogs WHERE station = ?", (backlog.station,))
-            return
-        name = f"backlog/{backlog.station}/{backlog.opened_ns}"
-        summary = Notification(
-            id=_digest(name),
-            what="backlog",
-            severity=Severity.INFO,
-            title=backlog.title,
-            text=backlog.text,
-            station=backlog.station,
-            created_at=now_ns,
-        )
-        await self._dispatcher.put(connection, summary)
-        await _keep_backlog(connection, backlog.model_copy(update={"told": True}))
+    async def history(self, alert_id: str) -> list[Step]:
+        """The steps of its life, oldest first; none for an id that nothing has."""
+        return await archive.history(self._records, alert_id)
 
-    def _tell(self, changed: Iterable[Alert]) -> None:
-        self._dispatcher.wake()
-        for alert in changed:
-            self._hub.publish("alert", alert.view())
+    async def events_of(self, alert_id: str, limit: int = 200) -> list[Event]:
+        """The events behind it, newest first."""
+        return await archive.events_of(self._records, alert_id, limit)
+
+    async def precision(self) -> list[Precision]:
+        """How many alerts of each rule, kind and station were judged useful."""
+        return await archive.precision(self._records)
 
     async def events(
         self,
@@ -186,29 +198,21 @@ class AlertDesk:
         before: Cursor | None = None,
     ) -> list[Event]:
         """Events that started in the half-open span, newest first."""
-        before_ns, before_id = before or (2**63 - 1, "")
-        rows = await self._records.rows(
-            _EVENTS if station is None else _EVENTS_OF_STATION,
-            {
-                "station": station,
-                "t0_ns": t0_ns,
-                "t1_ns": t1_ns,
-                "limit": limit,
-                "before_ns": before_ns,
-                "before_id": before_id,
-            },
-        )
-        return [Event.model_validate_json(text) for (text,) in rows]
+        return await archive.events(self._records, station, (t0_ns, t1_ns), limit, before)
 
     async def alerts(
-        self, *, state: Literal["open", "all"] = "open", limit: int = 100, before: Cursor | None = None
+        self,
+        *,
+        state: Literal["open", "all"] = "open",
+        station: str | None = None,
+        kind: Kind | None = None,
+        severity: Severity | None = None,
+        limit: int = 100,
+        before: Cursor | None = None,
     ) -> list[AlertView]:
-        """Alerts, newest first."""
-        before_ns, before_id = before or (2**63 - 1, "")
-        rows = await self._records.rows(
-            _ALERTS, {"all": state == "all", "limit": limit, "before_ns": before_ns, "before_id": before_id}
-        )
-        return [Alert.model_validate_json(text).view() for (text,) in rows]
+        """Alerts, newest first; those of a station with the regional ones that it agrees to."""
+        wanted = AlertFilter(state == "all", station, kind, severity)
+        return [words.view(alert) for alert in await archive.alerts(self._records, wanted, limit, before)]
 
     async def notifications(self, *, limit: int = 100, before: int | None = None) -> list[tuple[int, NotificationView]]:
         """Newest first, each with its number, which is the cursor."""
@@ -216,47 +220,32 @@ class AlertDesk:
 
     async def latencies_ms(self) -> list[float]:
         """From `detected_at` of the event to the handing over, for each notification and channel that has it."""
-        return [row[0] for row in await self._records.rows(_LATENCIES)]
+        return await archive.latencies_ms(self._records)
 
     async def counts(self) -> Counts:
         """How much is on record."""
-        (row,) = await self._records.rows(_COUNTS)
-        return Counts(*row)
+        return Counts(*await archive.counts(self._records))
+
+    @asynccontextmanager
+    async def _sitting(self, now_ns: int) -> AsyncIterator[tuple[Register, Sitting]]:
+        """A transaction in which the desk hears and decides; everybody is told after its commit."""
+        async with self._records.transaction() as connection:
+            register = Register(connection)
+            sitting = Sitting(register, self._settings, self._fleet.regions, now_ns)
+            yield register, sitting
+            changed, owed = await sitting.settle()
+            for notification in owed:
+                await self._dispatcher.put(connection, notification)
+        self._tell(changed)
+
+    def _tell(self, changed: Iterable[Alert]) -> None:
+        self._dispatcher.wake()
+        for alert in changed:
+            self._hub.publish("alert", words.view(alert))
 
 
-async def _open_alert(connection: aiosqlite.Connection, event: Event) -> Alert | None:
-    rows = await connection.execute_fetchall(
-        "SELECT alert FROM alerts WHERE station = ? AND kind = ? AND state != 'resolved'", (event.station, event.kind)
-    )
-    return next((Alert.model_validate_json(text) for (text,) in rows), None)
-
-
-async def _keep_event(connection: aiosqlite.Connection, event: Event, alert_id: str | None) -> None:
-    await connection.execute(
-        _KEEP_EVENT,
-        (event.id, event.revision, event.station, event.start, alert_id, event.model_dump_json()),
-    )
-
-
-async def _keep_backlog(connection: aiosqlite.Connection, backlog: Backlog) -> None:
-    await connection.execute(_KEEP_BACKLOG, (backlog.station, old_news.due_ns(backlog), backlog.model_dump_json()))
-
-
-def _notification(alert: Alert, what: life.What, now_ns: int) -> Notification:
-    return Notification(
-        id=_digest(f"{alert.id}/{what}/{alert.severity}"),
-        what=what,
-        severity=alert.severity,
-        title=alert.title,
-        text=alert.text,
-        station=alert.station,
-        sensor=alert.sensor,
-        kind=alert.kind,
-        alert_id=alert.id,
-        created_at=now_ns,
-        detected_at=alert.detected_ns if what != "resolved" else None,
-    )
-
-
-def _digest(name: str) -> str:
-    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+async def _found(register: Register, alert_id: str) -> Alert:
+    alert = await register.alert(alert_id)
+    if alert is None:
+        raise UnknownError(f"there is no alert {alert_id}")
+    return alert

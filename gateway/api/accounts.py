@@ -1,47 +1,66 @@
-"""What became of the samples, for people and for Prometheus."""
+"""The accounts, for admins."""
 
-import asyncio
-from collections.abc import Callable
+from fastapi import APIRouter, Depends, Request
+from starlette.exceptions import HTTPException
 
-from fastapi import APIRouter
-from fastapi.responses import Response
-
-from gateway.accounting import accounts as accounts_of
-from gateway.metrics import CONTENT_TYPE, Snapshot, exposition
-from gateway.quarantine import Quarantine
-from gateway.reception import Reception
-from gateway.stations import Stations
-from gateway.stores import Store, StoreError
-from gateway.views import AccountsView
-
-ANSWER_WITHIN_S = 5.0
+from gateway.access import Access
+from gateway.accounts import AccountName, Role
+from gateway.api.callers import admin, note
+from gateway.api.login import Asked, NewPassword
+from gateway.api.queries import Cursor, Limit, cursor_after, place
+from gateway.views import View
+from stream.instant import Instant
 
 
-def accounts(
-    store: Store, stations: Stations, quarantine: Quarantine, reception: Reception, connected: Callable[[], bool]
-) -> APIRouter:
-    """`/api/v1/accounts` and `/metrics`."""
-    router = APIRouter(tags=["accounts"])
+class NewAccount(Asked):
+    """An account to make. The first one is an admin's."""
 
-    @router.get("/api/v1/accounts")
-    async def told() -> AccountsView:
-        """For each sensor: accepted = stored + quarantined + evicted + in flight."""
-        return AccountsView(
-            accounts=accounts_of(stations.records_by_name(), await store.sensors(), await quarantine.samples())
+    name: AccountName
+    role: Role
+    password: NewPassword
+
+
+class PersonView(View):
+    """An account."""
+
+    name: str
+    role: Role
+    created_at: Instant
+
+
+class PeopleView(View):
+    """The accounts, in the order in which they were made."""
+
+    accounts: tuple[PersonView, ...]
+    next: str | None
+
+
+def accounts(access: Access) -> APIRouter:
+    """`/accounts`."""
+    router = APIRouter(dependencies=[Depends(admin)])
+
+    @router.get("/accounts")
+    async def list_accounts(limit: Limit = 100, cursor: Cursor | None = None) -> PeopleView:
+        """Who may use this gateway."""
+        after = place(cursor)
+        found = await access.accounts.page(limit, after[0] if after else 0)
+        return PeopleView(
+            accounts=tuple(PersonView(name=one.name, role=one.role, created_at=one.created_ns) for one in found),
+            next=cursor_after(found[-1].number) if len(found) == limit else None,
         )
 
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-    async def metrics() -> Response:
-        """For Prometheus. Also while the store is down: what it alone knows is left out then."""
-        fleet = stations.records_by_name()
-        found = totals = None
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                totals = await quarantine.totals()
-                found = accounts_of(fleet, await store.sensors(), await quarantine.samples())
-        except (StoreError, TimeoutError):
-            pass  # magwatch_store_up says so
-        told = Snapshot(connected(), reception, fleet, found, totals)
-        return Response(exposition(told), media_type=CONTENT_TYPE)
+    @router.post("/accounts", status_code=201)
+    async def add_account(asked: NewAccount, request: Request) -> PersonView:
+        """Lets somebody in. 409 when the name is taken."""
+        note(request, f"{asked.name} ({asked.role})")
+        made = await access.accounts.add(asked.name, asked.role, asked.password, access.clock())
+        return PersonView(name=made.name, role=made.role, created_at=made.created_ns)
+
+    @router.delete("/accounts/{name}", status_code=204)
+    async def remove_account(name: AccountName) -> None:
+        """With all its sessions and tokens. 409 for the last admin."""
+        if await access.accounts.find(name) is None:
+            raise HTTPException(404, f"there is no account {name}")
+        await access.accounts.remove(name)
 
     return router

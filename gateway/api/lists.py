@@ -1,6 +1,4 @@
-"""Events, alerts, notifications and the quarantine: pages of a list, newest first."""
-
-from typing import Literal
+"""Events, notifications and the quarantine: pages of a list, newest first."""
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
@@ -8,11 +6,11 @@ from starlette.exceptions import HTTPException
 from gateway.alerts.desk import AlertDesk
 from gateway.api.queries import LARGEST_NS, Cursor, Limit, StationName, Time, cursor_after, place
 from gateway.quarantine import Quarantine
-from gateway.views import AlertsView, EventsView, NotificationsView, QuarantinedView, QuarantineView
+from gateway.views import EventsView, NotificationsView, QuarantinedView, QuarantineView
 
 
 def lists(desk: AlertDesk, quarantine: Quarantine) -> APIRouter:
-    """`/events`, `/alerts`, `/notifications`, `/quarantine`. A `next` that is null says that there is no more."""
+    """`/events`, `/notifications`, `/quarantine`. A `next` that is null says that there is no more."""
     router = APIRouter()
 
     @router.get("/events")
@@ -27,15 +25,6 @@ def lists(desk: AlertDesk, quarantine: Quarantine) -> APIRouter:
         found = await desk.events(station=station, t0_ns=start, t1_ns=end, limit=limit, before=place(cursor))
         more = cursor_after(found[-1].start, found[-1].id) if len(found) == limit else None
         return EventsView(events=tuple(found), next=more)
-
-    @router.get("/alerts")
-    async def alerts(
-        state: Literal["open", "all"] = "open", limit: Limit = 100, cursor: Cursor | None = None
-    ) -> AlertsView:
-        """Alerts that are open, or all."""
-        found = await desk.alerts(state=state, limit=limit, before=place(cursor))
-        more = cursor_after(found[-1].opened_at, found[-1].id) if len(found) == limit else None
-        return AlertsView(alerts=tuple(found), next=more)
 
     @router.get("/notifications")
     async def notifications(limit: Limit = 100, cursor: Cursor | None = None) -> NotificationsView:

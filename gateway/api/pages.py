@@ -20,14 +20,21 @@ ChartFile = Literal["bokeh.min.js", "bokeh-api.min.js", "bokeh-gl.min.js"]
 
 
 def pages(web_dir: Path) -> APIRouter:
-    """Routes for `/` and the chart library; `static(web_dir)` is mounted after them."""
+    """Routes for `/`, `/login` and the chart library, files that anybody may have; `/static` is mounted after them."""
     router = APIRouter(include_in_schema=False)
+
+    async def page(name: str) -> FileResponse:
+        if not await asyncio.to_thread((web_dir / name).is_file):
+            raise HTTPException(404, "this gateway was installed without its page")
+        return FileResponse(web_dir / name, headers={"Cache-Control": "no-cache"})
 
     @router.get("/")
     async def index() -> FileResponse:
-        if not await asyncio.to_thread((web_dir / "index.html").is_file):
-            raise HTTPException(404, "this gateway was installed without its page")
-        return FileResponse(web_dir / "index.html", headers={"Cache-Control": "no-cache"})
+        return await page("index.html")
+
+    @router.get("/login")
+    async def login() -> FileResponse:
+        return await page("login.html")
 
     @router.get("/static/bokeh/{name}")
     async def chart_library(

@@ -9,26 +9,39 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.live import Hub
+from gateway.settings import ListenSettings
 from stream.errors import MagwatchError
 
 STOP_WITHIN_S = 1
 
 
 class ApiServer(uvicorn.Server):
-    """`await server.serve(sockets=[listening_socket(host, port)])`; ends after `server.should_exit = True`."""
+    """`await server.serve(sockets=[listening_socket(host, port)])`; ends after `server.should_exit = True`.
 
-    def __init__(self, app: FastAPI, hub: Hub) -> None:
+    Raises MagwatchError when there is no certificate where there should be one.
+    """
+
+    def __init__(self, app: FastAPI, hub: Hub, listen: ListenSettings | None = None) -> None:
+        listen = listen or ListenSettings()
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=listen.behind_proxy,
+            forwarded_allow_ips="127.0.0.1,::1",
+            ssl_certfile=listen.certificate_file,
+            ssl_keyfile=listen.key_file,
             ws="none",
             limit_concurrency=500,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
+        try:
+            config.load()
+        except OSError as wrong:
+            files = f"{listen.certificate_file} and {listen.key_file}"
+            raise MagwatchError(f"listen: {files} are no certificate and its key: {wrong}") from wrong
         super().__init__(config)
         self._hub = hub
 

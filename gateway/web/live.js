@@ -6,6 +6,8 @@
  * stream: `hello` greets each new connection, and the page then fetches everything anew.
  */
 
+import { session } from "./server.js";
+
 const KINDS = ["hello", "samples", "event", "alert", "station", "resync"];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -60,6 +62,7 @@ export class Live {
     this.source?.close();
     this.source = null;
     this.tell(false);
+    session().catch(() => {}); // a stream does not say why it was refused; who is not logged in is sent to the login
     this.timer = setTimeout(() => this.open(), this.waitMs * (0.75 + Math.random() / 2));
     this.waitMs = Math.min(this.waitMs * 2, LONGEST_WAIT_MS);
   }

@@ -8,9 +8,13 @@ async function ask(path, query = {}) {
   const url = new URL(`/api/v1/${path}`, location.origin);
   for (const [key, value] of Object.entries(query)) url.searchParams.set(key, String(value));
   const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error(`${path}: the gateway answered ${answer.status}`);
   return answer.json();
 }
+
+/** Who is logged in: name, role, and `csrf` for the header X-CSRF-Token of everything that is not a GET. */
+export const session = () => ask("session");
 
 export async function stations() {
   const asked = Date.now();

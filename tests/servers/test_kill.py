@@ -45,7 +45,7 @@ def test_killed_three_times_in_mid_flight(
 
     def settled() -> bool:
         """The agents' last words, with their last counts, have come."""
-        accounts = gateway.get("api/v1/accounts")["accounts"]
+        accounts = gateway.get("api/v1/accounting")["accounts"]
         return [one["in_flight"] for one in accounts] == [0, 0] and sum(one["stored"] for one in accounts) == total.sent
 
     wait_for(settled, 20, "accepted = stored + quarantined + evicted")

@@ -1,11 +1,12 @@
 """The decisions of an alert's life, one by one: pure functions of state, input and time."""
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.alerts import backlog as old_news
 from gateway.alerts import life
 from gateway.alerts.life import Alert
-from gateway.alerts.rules import AlertSettings, Rule, RuleSettings
+from gateway.alerts.rules import AlertSettings, Facts, Rule, RuleSettings
 from gateway.views import AlertState
 from stream.events import Event, Kind, Severity, event_id
 
@@ -32,7 +33,8 @@ def event(*, start: int = NOW - S, **changes: object) -> Event:
 
 
 def rule(**changes: object) -> Rule:
-    return Rule.model_validate({"page": True, "pending_s": 0, "keep_firing_s": 60, "lapse_s": 3600} | changes)
+    usual = {"severity": Severity.WARNING, "page": True, "pending_s": 0, "keep_firing_s": 60, "lapse_s": 3600}
+    return Rule.model_validate(usual | changes)
 
 
 def alert(state: AlertState = "firing", *, ended: bool = False, **changes: object) -> Alert:
@@ -54,6 +56,10 @@ def alert(state: AlertState = "firing", *, ended: bool = False, **changes: objec
         (alert(ended=True), rule(), 60, 0, "resolved", "60 s passed"),
         (alert("acknowledged", ended=True), rule(), 60, 0, "resolved", "60 s passed"),
         (alert("acknowledged"), rule(), 60, 0, "acknowledged", ""),
+        (alert("acknowledged"), rule(severity=Severity.CRITICAL), 60, 0, "firing", "become critical"),
+        (alert(ended=True, flips=1), rule(), 1799, 0, "firing", ""),
+        (alert(ended=True, flips=1), rule(), 1800, 0, "resolved", "1800 s passed"),
+        (alert(ended=True, flips=2), rule(), 3599, 0, "firing", ""),
         (alert(), rule(), 3600, 0, "resolved", "nothing was said"),
         (alert("resolved"), rule(), 9999, 0, "resolved", ""),
     ],
@@ -61,7 +67,8 @@ def alert(state: AlertState = "firing", *, ended: bool = False, **changes: objec
 def test_the_state_follows_from_rule_evidence_and_time(
     before: Alert, by: Rule, after_s: float, lasted_s: float, state: str, why: str
 ) -> None:
-    judged = life.judged(before, by, NOW + round(after_s * S), round(lasted_s * S))
+    before = before.model_copy(update={"lasted_ns": round(lasted_s * S)})
+    judged = life.judged(before, by, NOW + round(after_s * S))
     assert judged.state == state
     assert why in judged.reason
     assert (judged.resolved_ns is not None) == (state == "resolved" and before.state != "resolved")
@@ -79,27 +86,19 @@ def test_nothing_changes_before_it_falls_due_and_something_does_then(before: Ale
     assert life.judged(settled, by, due_ns).state != settled.state
 
 
-@pytest.mark.parametrize(
-    ("now", "by", "what"),
-    [
-        (alert("pending", told=None), rule(), None),
-        (alert(told=None), rule(), "firing"),
-        (alert(told=None), rule(page=False), None),
-        (alert(), rule(), None),
-        (alert(severity=Severity.CRITICAL), rule(), "raised"),
-        (alert("resolved"), rule(), "resolved"),
-        (alert("resolved", told=None), rule(), None),
-    ],
-)
-def test_a_person_is_told_what_they_do_not_know_yet(now: Alert, by: Rule, what: str | None) -> None:
-    assert life.word(now, by) == what
-
-
 def test_an_alert_is_as_large_as_early_and_as_bad_as_its_worst_event() -> None:
-    small, large = event(), event(start=NOW - 9 * S, amplitude_nt=-40.0, severity=Severity.CRITICAL, score=0.5)
+    worse = {"amplitude_nt": -40.0, "severity": Severity.CRITICAL, "score": 0.5, "evidence": {"step_nt": -40.0}}
+    small, large = event(), event(start=NOW - 9 * S, **worse)
     known = life.heard(life.heard(life.opened(small, NOW), small, NOW), large, NOW + S)
-    assert (known.amplitude_nt, known.start_ns, known.severity, known.score) == (-40.0, NOW - 9 * S, "critical", 0.9)
+    assert (known.amplitude_nt, known.start_ns, known.seen, known.score) == (-40.0, NOW - 9 * S, "critical", 0.9)
     assert known.event_ids == (small.id, large.id)
+    assert (known.evidence, known.stale) == ({"step_nt": -40.0}, True)
+
+
+def test_an_alert_ends_with_the_last_of_its_events() -> None:
+    one = event().model_copy(update={"end": NOW + 5 * S})
+    two = event(start=NOW - 9 * S).model_copy(update={"end": NOW})
+    assert life.heard(life.heard(life.opened(one, NOW), one, NOW), two, NOW).end_ns == NOW + 5 * S
 
 
 def test_an_alert_has_ended_only_when_all_its_events_have() -> None:
@@ -120,9 +119,9 @@ def test_an_alert_names_its_newest_hundred_events() -> None:
 
 def test_without_settings_warnings_page_and_notes_do_not() -> None:
     settings = AlertSettings()
-    assert settings.rule(Kind.STEP, Severity.WARNING).page
-    assert settings.rule(Kind.SILENT, Severity.CRITICAL).page
-    assert not settings.rule(Kind.STEP, Severity.INFO).page
+    assert settings.rule(Facts(Kind.STEP, Severity.WARNING)).page
+    assert settings.rule(Facts(Kind.SILENT, Severity.CRITICAL)).page
+    assert not settings.rule(Facts(Kind.STEP, Severity.INFO)).page
 
 
 def test_a_rule_changes_only_what_it_names_for_whom_it_names() -> None:
@@ -132,9 +131,76 @@ def test_a_rule_changes_only_what_it_names_for_whom_it_names() -> None:
             RuleSettings(kind=Kind.STEP, severity=Severity.WARNING, page=False),
         )
     )
-    assert settings.rule(Kind.STEP, Severity.WARNING) == Rule(page=False, pending_s=5, keep_firing_s=60, lapse_s=86_400)
-    assert settings.rule(Kind.STEP, Severity.CRITICAL).page
-    assert settings.rule(Kind.GAP, Severity.WARNING) == AlertSettings().rule(Kind.GAP, Severity.WARNING)
+    changed = settings.rule(Facts(Kind.STEP, Severity.WARNING))
+    assert (changed.page, changed.pending_s, changed.keep_firing_s, changed.lapse_s) == (False, 5, 60, 86_400)
+    assert settings.rule(Facts(Kind.STEP, Severity.CRITICAL)).page
+    gap = Facts(Kind.GAP, Severity.WARNING)
+    assert settings.rule(gap) == AlertSettings().rule(gap)
+
+
+@pytest.mark.parametrize(
+    ("facts", "severity"),
+    [
+        ({}, "warning"),
+        ({"amplitude_nt": -50.0}, "critical"),
+        ({"amplitude_nt": 49.9}, "warning"),
+        ({"score": 0.4}, "info"),
+        ({"score": 0.4, "duration_s": 600.0}, "critical"),
+        ({"stations": ("hon", "conrad")}, "critical"),
+        ({"region": "alps", "amplitude_nt": 1.0}, "info"),
+    ],
+)
+def test_severity_follows_from_size_duration_score_station_and_region(facts: dict, severity: str) -> None:
+    settings = AlertSettings(
+        rules=(
+            RuleSettings(becomes=Severity.INFO),
+            RuleSettings(score=0.5, becomes=Severity.WARNING),
+            RuleSettings(kind=Kind.STEP, amplitude_nt=50, becomes=Severity.CRITICAL),
+            RuleSettings(station="conrad", becomes=Severity.CRITICAL),
+            RuleSettings(region="alps", becomes=Severity.INFO),
+            RuleSettings(duration_s=600, becomes=Severity.CRITICAL),
+        )
+    )
+    assert settings.rule(Facts(Kind.STEP, Severity.WARNING, **facts)).severity == severity
+
+
+def test_a_rule_that_waits_for_a_duration_says_when_it_will_speak() -> None:
+    settings = AlertSettings(rules=(RuleSettings(kind=Kind.STEP, duration_s=600), RuleSettings(duration_s=300)))
+    assert settings.next_duration_s(Facts(Kind.STEP, Severity.INFO, duration_s=200)) == 300
+    assert settings.next_duration_s(Facts(Kind.STEP, Severity.INFO, duration_s=300)) == 600
+    assert settings.next_duration_s(Facts(Kind.GAP, Severity.INFO, duration_s=300)) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"rules": [{"tell": ["anna"]}]}, "rules.0: tell: 'anna' is in neither"),
+        ({"tell": ["night"]}, "alerts: tell: 'night'"),
+        ({"teams": [{"name": "night", "people": ["anna"]}]}, "'anna', who is not in alerts.people"),
+        (
+            {"people": [{"name": "anna", "channels": ["a"]}, {"name": "anna", "channels": ["b"]}]},
+            "'anna' is there twice",
+        ),
+        ({"people": [{"name": "anna", "channels": []}]}, "people.0.channels"),
+        ({"people": [{"name": "anna", "channels": ["a"], "quiet": "22-7"}]}, "such as 22:00-07:00"),
+        ({"people": [{"name": "anna", "channels": ["a"], "timezone": "Europe/Wien"}]}, "such as Europe/Vienna"),
+        ({"regions": [{"name": "a", "stations": ["x"]}, {"name": "b", "stations": ["x"]}]}, "'x' is in two of them"),
+        ({"agreeing": 1}, "agreeing"),
+        ({"rules": [{"score": 1.5}]}, "rules.0.score"),
+        (
+            {"maintenance": [{"station": "x", "start": "2026-05-02T00:00:00Z", "end": "2026-05-01T00:00:00Z"}]},
+            "end comes after start",
+        ),
+        (
+            {"maintenance": [{"station": "x", "start": "2026-05-02T00:00:00", "end": "2026-05-03T00:00:00Z"}]},
+            "timezone",
+        ),
+    ],
+)
+def test_a_mistake_in_the_settings_is_named(wrong: dict, says: str) -> None:
+    with pytest.raises(ValidationError) as found:
+        AlertSettings.model_validate(wrong)
+    assert says in str(found.value)
 
 
 def test_old_is_judged_by_when_it_was_detected() -> None:

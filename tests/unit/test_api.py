@@ -1,6 +1,7 @@
 """The API through the real application: what it answers, what it refuses, and how it says so."""
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.access import Access
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import create_app
@@ -46,11 +48,13 @@ class Gateway:
     quarantine: Quarantine
     hub: Hub
     reception: Reception
+    access: Access
     connected: bool = True
 
     def app(self, web: Path, *, loopback: bool = True) -> FastAPI:
         return create_app(
             *(self.store, self.desk, self.stations, self.hub, self.quarantine, web),
+            access=self.access,
             reception=self.reception,
             connected=lambda: self.connected,
             version="1.2.3",
@@ -65,9 +69,8 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     hub = Hub()
     desk = AlertDesk(records, AlertSettings(), [], hub)
     stations = await Stations.open(records, desk, hub, NOW)
-    yield Gateway(
-        store, desk, stations, Quarantine(records), hub, Reception(stations, hub, Outage(desk, "gateway", lambda: True))
-    )
+    reception = Reception(stations, hub, Outage(desk, "gateway", lambda: True))
+    yield Gateway(store, desk, stations, Quarantine(records), hub, reception, Access(records))
     await store.close()
     await records.close()
 
@@ -256,7 +259,7 @@ async def test_alerts_are_listed_open_or_all(client: httpx.AsyncClient, gateway:
     assert (alert["opened_at"], alert["start"], alert["resolved_at"]) == (iso(NOW), iso(NOW), None)
     assert (alert["amplitude_nt"], alert["event_ids"]) == (12.5, [event().id])
     page = (await client.get("/api/v1/alerts", params={"state": "all", "limit": 1})).json()
-    rest = (await client.get("/api/v1/alerts", params={"state": "all", "cursor": page["next"]})).json()
+    rest = (await client.get("/api/v1/alerts", params={"state": "all", "before": page["next"]})).json()
     assert {told["state"] for told in page["alerts"] + rest["alerts"]} == {"firing", "resolved"}
 
 
@@ -286,9 +289,26 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
         "/api/v1/series",
         "/api/v1/events",
         "/api/v1/alerts",
+        "/api/v1/alerts/{alert_id}",
+        "/api/v1/alerts/{alert_id}/acknowledge",
+        "/api/v1/alerts/{alert_id}/resolve",
+        "/api/v1/alerts/{alert_id}/verdict",
+        "/api/v1/silences",
+        "/api/v1/silences/{silence_id}",
+        "/api/v1/precision",
         "/api/v1/notifications",
         "/api/v1/quarantine",
+        "/api/v1/accounting",
+        "/api/v1/session",
+        "/api/v1/session/password",
+        "/api/v1/sessions",
+        "/api/v1/sessions/{id}",
+        "/api/v1/first-account",
         "/api/v1/accounts",
+        "/api/v1/accounts/{name}",
+        "/api/v1/tokens",
+        "/api/v1/tokens/{id}",
+        "/api/v1/audit",
         "/api/v1/live",
         "/metrics",
         "/healthz",
@@ -336,10 +356,17 @@ async def test_on_loopback_only_this_machines_names_are_answered(client: httpx.A
         assert (await client.get("/healthz", headers={"Host": host})).status_code == 421
 
 
-async def test_elsewhere_any_name_is_answered(gateway: Gateway, web: Path) -> None:
+async def test_elsewhere_it_answers_under_addresses_its_own_name_and_the_public_one(
+    gateway: Gateway, web: Path
+) -> None:
+    gateway.access.public_url = "https://magwatch.example"
     transport = httpx.ASGITransport(gateway.app(web, loopback=False))
-    async with httpx.AsyncClient(transport=transport, base_url="http://magwatch.example") as client:
-        assert (await client.get("/healthz")).status_code == 200
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for host in ("magwatch.example", "192.0.2.7:8080", "[2001:db8::1]", socket.gethostname(), "localhost"):
+            assert (await client.get("/healthz", headers={"Host": host})).status_code == 200, host
+        for host in ("evil.example", "magwatch.example.evil.example", "192.0.2.7.evil.example", ""):
+            refused = await client.get("/healthz", headers={"Host": host})
+            assert (refused.status_code, refused.headers["content-type"]) == (421, "application/problem+json"), host
 
 
 async def test_a_station_that_is_named_like_a_script_stays_text(client: httpx.AsyncClient, gateway: Gateway) -> None:
@@ -361,7 +388,7 @@ async def test_accounts_add_up_and_metrics_say_the_same(client: httpx.AsyncClien
     seen = seen_in([Received(one, *span_of(one.samples.times_ns))])
     gateway.reception.took(Arrival(live=True, seen=seen, messages=3, bytes=50, refused=2, waits=(1, 2, *[0] * 12)))
     gateway.reception.failed("the store")
-    (told,) = (await client.get("/api/v1/accounts")).json()["accounts"]
+    (told,) = (await client.get("/api/v1/accounting")).json()["accounts"]
     assert (told["accepted"], told["stored"], told["quarantined"], told["evicted"]) == (100, samples, 4, 7)
     assert told["in_flight"] == 100 - samples - 4 - 7
 

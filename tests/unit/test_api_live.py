@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway import live
+from gateway.access import Access
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import ApiServer, create_app, listening_socket
@@ -127,6 +128,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     stations = await Stations.open(records, desk, hub, T0_NS)
     app = create_app(
         *(store, desk, stations, hub, Quarantine(records), tmp_path),
+        access=Access(records),
         reception=Reception(stations, hub, Outage(desk, "gateway", lambda: True)),
         connected=lambda: True,
         version="1",
@@ -187,6 +189,7 @@ async def test_a_page_that_goes_away_is_forgotten(server: Server) -> None:
 async def test_no_more_pages_than_there_is_room_for(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_CLIENTS", 1)
     async with httpx.AsyncClient(base_url=server.url) as client, client.stream("GET", "/api/v1/live") as answer:
-        await anext(_lines(answer))
+        lines = _lines(answer)  # who lets go of it ends the stream
+        await anext(lines)
         refused = await client.get("/api/v1/live")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")

@@ -17,10 +17,18 @@ from edge.sources.rm3100 import Rm3100Source
 from edge.sources.textline import TextChannel, TextTime
 from firmware_sim import settings as sim
 from firmware_sim.wire_faults import WireSettings
+from gateway.alerts.notifiers.channels import (
+    AppriseChannel,
+    LogChannel,
+    NtfyChannel,
+    WebhookChannel,
+    WebPushChannel,
+)
 from gateway.settings import GatewaySettings, InfluxSettings
 from stream.settings_file import load
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
+CHANNELS = (NtfyChannel, AppriseChannel, WebhookChannel, WebPushChannel, LogChannel)
 ROLES: list[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]]] = [
     (
         "edge.example.toml",
@@ -31,7 +39,7 @@ ROLES: list[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]]] = [
             *(NmeaPosition, GpsdPosition),
         ),
     ),
-    ("gateway.example.toml", GatewaySettings, (InfluxSettings,)),
+    ("gateway.example.toml", GatewaySettings, (InfluxSettings, *CHANNELS)),
     (
         "sim.example.toml",
         sim.SimSettings,

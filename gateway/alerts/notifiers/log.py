@@ -1,6 +1,7 @@
 """The log as a channel: always there, needs nothing."""
 
 import logging
+from zoneinfo import ZoneInfo
 
 from gateway.alerts.notifiers import Notification
 from stream.events import Severity
@@ -12,18 +13,13 @@ _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Sever
 class LogNotifier:
     """Writes each notification as one line to the logger `magwatch.alerts`."""
 
-    name = "log"
+    def __init__(self, name: str = "log", zone: ZoneInfo | None = None) -> None:
+        self.name, self._zone = name, zone
 
     async def hand_over(self, notification: Notification) -> None:
         """Cannot fail."""
-        _LOG.log(
-            _LEVELS[notification.severity],
-            "%s: %s (%s) [%s]",
-            notification.what,
-            notification.title,
-            notification.text,
-            notification.id,
-        )
+        told = notification.in_zone(self._zone)
+        _LOG.log(_LEVELS[told.severity], "%s: %s (%s) [%s]", told.what, told.title, told.text, told.id)
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -1,0 +1,68 @@
+"""What the buttons of a notification ask for. The link is its own permission: no account, no cookie."""
+
+import html
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.alerts.actions import PATH, Action, ActionRefusedError, Actions
+from gateway.api import problems
+from gateway.api.callers import PUBLIC
+
+Token = Annotated[str, Path(pattern=r"^[-_A-Za-z0-9]{1,900}\.[-_A-Za-z0-9]{43}$")]
+
+_SAID = {
+    "acknowledge": ("Acknowledge this alert?", "Acknowledge", "Acknowledged. The alert stays open until it is over."),
+    "useful": ("Was this alert useful?", "Yes, useful", "Thank you: it counts as useful."),
+    "false": ("Was this a false alarm?", "Yes, false alarm", "Thank you: it counts as a false alarm."),
+}
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>magwatch</title>
+<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
+<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}
+:root{{color-scheme:light dark}}
+button{{font:inherit;width:100%;min-height:3.5rem}}</style><main><h1>{title}</h1>{body}</main></html>"""
+
+
+def actions(actions: Actions) -> APIRouter:
+    """`/api/v1/actions/{token}`: GET shows what it would do, POST does it, once."""
+    router = APIRouter(tags=["actions"])
+
+    @router.get(
+        PATH + "{token}",
+        response_class=HTMLResponse,
+        responses={410: {"content": {"text/html": {}}}},
+        openapi_extra=PUBLIC,
+    )
+    async def asked(token: Token) -> Response:
+        """A page with one button. Nothing happens: mail programs and scanners open links by themselves."""
+        try:
+            action = await actions.look(token)
+        except ActionRefusedError as refused:
+            return _page(410, "Nothing done", str(refused))
+        title, button, _ = _SAID[action.what]
+        return _page(200, title, "", f'<form method="post"><button>{html.escape(button)}</button></form>')
+
+    @router.post(
+        PATH + "{token}", response_model=Action, responses={410: {"model": problems.Problem}}, openapi_extra=PUBLIC
+    )
+    async def done(request: Request, token: Token, accept: Annotated[str, Header(max_length=500)] = "") -> Response:
+        """Acknowledges or judges the alert. JSON, or a page for whoever asks for one."""
+        as_page = "text/html" in accept
+        try:
+            action = await actions.act(token)
+        except ActionRefusedError as refused:
+            if as_page:
+                return _page(410, "Nothing done", str(refused))
+            return problems.problem(410, str(refused), scope=request.scope)
+        if as_page:
+            return _page(200, "Done", _SAID[action.what][2])
+        return JSONResponse(action.model_dump(), headers={"Cache-Control": "no-store"})
+
+    return router
+
+
+def _page(status: int, title: str, text: str, more: str = "") -> HTMLResponse:
+    body = (f"<p>{html.escape(text)}</p>" if text else "") + more
+    content = _PAGE.format(title=html.escape(title), body=body)
+    return HTMLResponse(content, status, headers={"Cache-Control": "no-store"})
