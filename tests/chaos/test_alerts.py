@@ -99,7 +99,7 @@ def test_no_alert_is_lost_or_doubled_when_the_gateway_is_killed_at_every_step(
 ) -> None:
     gateway = make_gateway(
         mosquitto.url,
-        f'[[notify.webhooks]]\nurl = "{phone.url}"\n'
+        f'[notify.channels.phone]\ntype = "webhook"\nurl = "{phone.url}"\n'
         f'[[alerts.rules]]\nkind = "transient"\nkeep_firing_s = {KEEP_FIRING_S}\nrepeat_s = 0.0',
     )
     dice = random.Random(1)
