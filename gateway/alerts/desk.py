@@ -99,7 +99,7 @@ class AlertDesk:
                 if backlog.told:
                     await register.forget_backlog(backlog.station)
                 else:
-                    sitting.owe(summary(backlog, now_ns))
+                    sitting.owe(summary(backlog, self._settings.zone, now_ns))
                     await register.keep_backlog(backlog.model_copy(update={"told": True}))
 
     async def acknowledge(self, alert_id: str, who: str, why: str = "") -> AlertView:

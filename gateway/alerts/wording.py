@@ -102,7 +102,7 @@ def clock(time_ns: int, zone: ZoneInfo | None = None) -> str:
     """`10 May 23:30:05 UTC (11 May 01:30:05 CEST)`; the day is said twice only where it differs."""
     utc = datetime.fromtimestamp(time_ns // SECOND_NS, UTC)
     said = f"{utc.day} {utc:%b %H:%M:%S} UTC"
-    if zone is None:
+    if zone is None or zone.key == "UTC":
         return said
     local = utc.astimezone(zone)
     day = f"{local.day} {local:%b} " if local.date() != utc.date() else ""
