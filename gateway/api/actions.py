@@ -44,7 +44,10 @@ def actions(actions: Actions) -> APIRouter:
         return _page(200, title, "", f'<form method="post"><button>{html.escape(button)}</button></form>')
 
     @router.post(
-        PATH + "{token}", response_model=Action, responses={410: {"model": problems.Problem}}, openapi_extra=PUBLIC
+        PATH + "{token}",
+        response_model=Action,
+        responses={200: {"content": {"text/html": {}}}, 410: {"content": {"text/html": {}}}},
+        openapi_extra=PUBLIC,
     )
     async def done(request: Request, token: Token, accept: Annotated[str, Header(max_length=500)] = "") -> Response:
         """Acknowledges or judges the alert. JSON, or a page for whoever asks for one."""

@@ -7,12 +7,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from gateway.alerts.desk import AlertDesk, AlertOverError, UnknownError
+from gateway.alerts.desk import AlertDesk, AlertOverError, TooManySilencesError, UnknownError
 from gateway.alerts.region import Label
 from gateway.alerts.silences import LONGEST_S, Silence
 from gateway.api import problems
 from gateway.api.callers import Caller, operator, viewer
-from gateway.api.queries import Cursor, Limit, StationName, cursor_after, place
+from gateway.api.queries import LARGEST_NS, Cursor, Limit, StationName, Time, cursor_after, place
 from gateway.views import (
     AlertDetailView,
     AlertsView,
@@ -72,12 +72,22 @@ def alerts(desk: AlertDesk) -> APIRouter:
         station: StationName | None = None,
         kind: Kind | None = None,
         severity: Severity | None = None,
+        start: Time = -LARGEST_NS,
+        end: Time = LARGEST_NS,
         limit: Limit = 100,
-        before: Cursor | None = None,
+        cursor: Cursor | None = None,
     ) -> AlertsView:
-        """Alerts that are open, or all, newest first; of a station also the regional ones in which it agrees."""
+        """Alerts that are open, or all, opened with start <= time < end, newest first; of a station also the regional
+        ones in which it agrees."""
         found = await desk.alerts(
-            state=state, station=station, kind=kind, severity=severity, limit=limit, before=place(before)
+            state=state,
+            station=station,
+            kind=kind,
+            severity=severity,
+            t0_ns=start,
+            t1_ns=end,
+            limit=limit,
+            before=place(cursor),
         )
         more = cursor_after(found[-1].opened_at, found[-1].id) if len(found) == limit else None
         return AlertsView(alerts=tuple(found), next=more)
@@ -128,14 +138,14 @@ def alerts(desk: AlertDesk) -> APIRouter:
 
     @router.post("/silences", status_code=201)
     async def silence(asked: Silencing, who: Who) -> SilenceView:
-        """Nobody is told of what matches, from now until then: 30 days at most."""
+        """Nobody is told of what matches, from now until then: 30 days at most. 409 when there are too many already."""
         now_ns = desk.now_ns()
         if not now_ns < asked.until <= now_ns + LONGEST_S * SECOND_NS:
             raise RequestValidationError(
                 [{"loc": ("body", "until"), "msg": f"is to lie in the future, by {LONGEST_S // 86_400} days at most"}]
             )
-        return _view(
-            await desk.add_silence(
+        try:
+            made = await desk.add_silence(
                 who.name,
                 asked.why,
                 asked.until,
@@ -144,7 +154,9 @@ def alerts(desk: AlertDesk) -> APIRouter:
                 kind=asked.kind,
                 severity=asked.severity,
             )
-        )
+        except TooManySilencesError as wrong:
+            raise HTTPException(409, str(wrong)) from wrong
+        return _view(made)
 
     @router.delete("/silences/{silence_id}", status_code=204)
     async def unsilence(silence_id: Id, who: Who) -> None:

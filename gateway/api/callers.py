@@ -159,10 +159,15 @@ async def admin(who: Annotated[Caller, Security(caller, scopes=["admin"])]) -> C
     return _at_least("admin", who)
 
 
-async def somebody(who: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Has an account, and has a session or a token of it."""
+async def known(who: Annotated[Caller, Depends(viewer)]) -> Caller:
+    """May look, and is not just anybody: what is kept of them is kept for somebody."""
     if who.by == "anonymous":
         raise _unauthorized("log in: POST /api/v1/session")
+    return who
+
+
+async def somebody(who: Annotated[Caller, Depends(known)]) -> Caller:
+    """Has an account, and has a session or a token of it."""
     if who.by == "machine":
         raise ForbiddenError("there is no account yet: POST /api/v1/accounts makes the first")
     return who
