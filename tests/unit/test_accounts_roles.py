@@ -108,12 +108,13 @@ class Roles:
         self.app, self.access = app, access
         self._kept: dict[str, dict[str, str]] = {}
 
-    async def ask(self, method: str, path: str, caller: str, *, token: bool = False) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, caller: str, *, token: bool = False, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         self.access.anonymous = "viewer" if caller == "anonymous" else "none"
-        headers: dict[str, str] = {}
         if caller in ROLES:
             if caller not in self._kept or (method, path) in ENDS_A_SESSION:
-                self._kept[caller] = await (self._token(caller) if token else self._session(caller))
+                self._kept[caller] = await (self._token(caller) if token else self.session(caller))
             headers = self._kept[caller]
             if (method, path) in ENDS_A_SESSION:
                 del self._kept[caller]
@@ -124,7 +125,7 @@ class Roles:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
             return await client.request(method, path, json=body)
 
-    async def _session(self, role: str) -> dict[str, str]:
+    async def session(self, role: str) -> dict[str, str]:
         account = await self.access.accounts.find(role)
         assert account is not None
         given = await self.access.sessions.begin(account, "192.0.2.7", "", NOW)
@@ -198,3 +199,19 @@ async def test_each_route_lets_in_whom_the_table_says_and_nobody_else(roles: Rol
         assert refused == (not may(needed, caller, token=token)), (method, path, caller, answer.status_code)
         if caller not in ROLES and refused:
             assert answer.status_code == 401, (method, path)
+
+
+async def test_no_route_changes_anything_for_a_cookie_that_comes_alone(roles: Roles) -> None:
+    """As another site's page would have the browser send it: without the session's own token, or from elsewhere."""
+    for (method, path), needed in TABLE.items():
+        if method == "GET" or needed == EVERYBODY:
+            continue
+        good = await roles.session("admin")
+        for headers in (
+            {"Cookie": good["Cookie"]},
+            good | {"X-CSRF-Token": "x"},
+            good | {"Origin": "https://evil.example"},
+            good | {"Sec-Fetch-Site": "cross-site"},
+        ):
+            answer = await roles.ask(method, path, "stranger", headers=headers)
+            assert answer.status_code == 403, (method, path, list(headers), answer.status_code)
