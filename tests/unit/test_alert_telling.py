@@ -9,7 +9,7 @@ from gateway.alerts import life
 from gateway.alerts.life import Alert
 from gateway.alerts.people import EVERYBODY, Directory, PersonSettings, TeamSettings
 from gateway.alerts.rules import Rule
-from gateway.alerts.telling import LOOK_AGAIN_NS, Situation, telling
+from gateway.alerts.telling import LOOK_AGAIN_NS, Message, Situation, telling
 from stream.events import Event, Kind, Severity, event_id
 
 S = 1_000_000_000
@@ -158,6 +158,6 @@ def test_what_came_in_quiet_hours_is_told_at_their_end_if_it_lasts() -> None:
     assert telling(asleep.alert, by, PLAIN, EVERYONE, morning - S).message is None
     awake = telling(asleep.alert, by, PLAIN, EVERYONE, morning)
     assert awake.message is not None
-    assert (awake.message.what, awake.message.to) == ("firing", ("cleo",))
+    assert awake.message == Message("firing", ("cleo",), quiet=False, why="quiet hours are over")
     over = asleep.alert.model_copy(update={"state": "resolved"})
     assert telling(over, by, PLAIN, EVERYONE, morning).message is None
