@@ -19,7 +19,7 @@ from gateway.alerts.register import Register
 from gateway.alerts.rules import AlertSettings, Rule
 from gateway.alerts.silences import EXPLAINED, Silence, StationSilence, explained, mute
 from gateway.alerts.telling import Message, Situation, Telling, telling
-from gateway.alerts.wording import worded
+from gateway.alerts.wording import together, worded
 from stream.events import Event, Kind, Severity
 from stream.instant import SECOND_NS
 
@@ -219,7 +219,7 @@ class Sitting:
             id=digest(f"{head.id}/{message.what}/{head.severity}/{head.rings}"),
             what=message.what,
             severity=head.severity,
-            title=title if len(alerts) == 1 else words.together(alerts),
+            title=title if len(alerts) == 1 else together(head.kind, [alert.station for alert in alerts]),
             text=text,
             facts=facts,
             station=head.station,

@@ -1,6 +1,7 @@
 """Every route that a gateway has, by name, with who may ask for it: a new one has to be entered here."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ S = 1_000_000_000
 NOW = 1_715_360_700 * S
 GOOD = "a long enough password"
 WEB = Path(__file__).resolve().parents[2] / "gateway" / "web"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 ID = "0" * 32
 TOKEN = f"abc.{'x' * 43}"
 
@@ -177,6 +179,14 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 async def test_every_route_of_the_application_is_in_the_table_and_no_other(roles: Roles) -> None:
     assert set(routes(roles.app)) == set(TABLE)
+
+
+def test_every_route_of_the_api_is_documented_with_its_role() -> None:
+    told = re.findall(r"^\| `([A-Z]+) (\S+)` \| (\w+) \| \S", DOCS.read_text(), re.MULTILINE)
+    pages = {("GET", "/"), ("GET", "/login"), *(one for one in TABLE if one[1].startswith("/static"))}
+    assert {(method, path): role for method, path, role in told} == {
+        route: role for route, role in TABLE.items() if route not in pages
+    }
 
 
 def may(needed: str, caller: str, *, token: bool) -> bool:
