@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.alerts.notifiers import channels
-from gateway.settings import GatewaySettings, NotifySettings
+from gateway.alerts.rules import AlertSettings
+from gateway.settings import GatewaySettings, ListenSettings, NotifySettings
 from stream.events import Kind, Severity
 
 EXAMPLE = (Path(__file__).resolve().parents[2] / "config" / "gateway.example.toml").read_text()
@@ -90,3 +91,20 @@ def test_each_channel_of_the_example_would_work(table: Table) -> None:
     others = {key for key in table.values if key.endswith("_env")} | {"username", "password_file"}
     channel = {key: value for key, value in table.values.items() if key not in others}
     NotifySettings.model_validate({"channels": {table.path[2]: channel}})
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BLOCKS = [
+    (page, block)
+    for page in ("alerts.md", "accounts.md")
+    for block in re.findall(r"^```toml\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS)
+def test_settings_in_the_documentation_are_good(page: str, block: str) -> None:
+    given = tomllib.loads(block)
+    assert set(given) <= {"alerts", "notify", "listen"}, page
+    AlertSettings.model_validate(given.get("alerts", {}))
+    NotifySettings.model_validate(given.get("notify", {}))
+    ListenSettings.model_validate(given.get("listen", {}))
