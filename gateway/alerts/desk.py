@@ -172,6 +172,10 @@ class AlertDesk:
             if not await Register(connection).forget_silence(silence_id, self._clock()):
                 raise UnknownError(f"there is no silence {silence_id}")
 
+    def regions(self) -> list[str]:
+        """The names of all that there are."""
+        return sorted({*self._fleet.regions.members, *(region.name for region in self._settings.regions)})
+
     async def silences(self) -> list[Silence]:
         """Those that hold now or will, maintenance of the settings among them; the first to end first."""
         now_ns = self._clock()

@@ -139,9 +139,10 @@ def acts(request: Request, who: Caller) -> None:
     request.scope["magwatch.caller"] = who
 
 
-def note(request: Request, detail: str) -> None:
-    """What the audit log says besides the request's method and path."""
+def note(request: Request, detail: str, what: str = "") -> None:
+    """What the audit log says besides the request's method and path; `what`: instead of them, where they are secret."""
     request.scope["magwatch.detail"] = detail
+    request.scope["magwatch.what"] = what
 
 
 async def viewer(who: Annotated[Caller, Security(caller, scopes=["viewer"])]) -> Caller:

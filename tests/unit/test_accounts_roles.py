@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gateway.access import Access
 from gateway.accounts import ROLES, Role
 from gateway.alerts.actions import Actions, Links
 from gateway.alerts.desk import AlertDesk
+from gateway.alerts.notifiers import Notification
 from gateway.alerts.notifiers.channels import WebPushChannel
 from gateway.alerts.notifiers.vapid import Vapid
 from gateway.alerts.rules import AlertSettings
@@ -31,6 +33,7 @@ from gateway.secret import bound_to
 from gateway.stations import Stations
 from gateway.stores.sqlite import SqliteStore
 from gateway.tokens import SCOPES
+from stream.events import Event, Kind, Severity, event_id
 
 S = 1_000_000_000
 NOW = 1_715_360_700 * S
@@ -106,8 +109,8 @@ CALLERS = [("stranger", False), ("anonymous", False), *((role, token) for role i
 class Roles:
     """A gateway with an account of each role, and everything that a gateway can have."""
 
-    def __init__(self, app: FastAPI, access: Access) -> None:
-        self.app, self.access = app, access
+    def __init__(self, app: FastAPI, access: Access, desk: AlertDesk, links: Links) -> None:
+        self.app, self.access, self.desk, self.links = app, access, desk, links
         self._kept: dict[str, dict[str, str]] = {}
 
     async def ask(
@@ -165,7 +168,7 @@ async def roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     )
     for role in reversed(ROLES):
         await access.accounts.add(role, role, GOOD, NOW)
-    yield Roles(app, access)
+    yield Roles(app, access, desk, links)
     await store.close()
     await records.close()
 
@@ -225,3 +228,27 @@ async def test_no_route_changes_anything_for_a_cookie_that_comes_alone(roles: Ro
         ):
             answer = await roles.ask(method, path, "stranger", headers=headers)
             assert answer.status_code == 403, (method, path, list(headers), answer.status_code)
+
+
+async def test_what_was_done_by_the_button_of_a_message_is_in_the_audit_log(roles: Roles) -> None:
+    event = Event(
+        id=event_id("conrad", "fge", Kind.STEP, NOW),
+        station="conrad",
+        sensor="fge",
+        kind=Kind.STEP,
+        severity=Severity.WARNING,
+        start=NOW,
+        peak=NOW,
+        detected_at=NOW,
+        score=0.9,
+    )
+    await roles.desk.take([event], NOW)
+    (alert,) = await roles.desk.alerts()
+    told = {"id": ID, "what": "firing", "severity": "warning", "title": "x", "text": "x", "station": "conrad"}
+    message = Notification.model_validate(told | {"alert_id": alert.id, "created_at": time.time_ns()})
+    path = roles.links.link("acknowledge", message, "phone").removeprefix("http://localhost")
+    assert (await roles.ask("POST", path, "stranger")).status_code == 200
+    assert (await roles.ask("POST", path, "stranger")).status_code == 410
+    (entry, *_) = await roles.access.audit.page(0, 2**62, 10)
+    assert (entry.who, entry.by, entry.address) == ("phone", "link", "192.0.2.7")
+    assert (entry.what, entry.detail) == ("POST /api/v1/actions", f"acknowledge {alert.id}")

@@ -12,6 +12,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import problems
 from gateway.api.alerts import alerts
+from gateway.api.silences import silences
 from gateway.live import Hub
 from gateway.records import open_records
 from stream.events import Event, Kind, Severity, event_id
@@ -34,6 +35,7 @@ async def client(desk: AlertDesk) -> AsyncIterator[httpx.AsyncClient]:
     app.state.access = Access(desk._records)
     problems.install(app)
     app.include_router(alerts(desk))
+    app.include_router(silences(desk))
     own = {"Origin": "http://localhost"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost", headers=own
@@ -144,6 +146,7 @@ async def test_silences_are_made_listed_and_taken_away(desk: AlertDesk, client: 
         ("POST", f"/alerts/{'0' * 32}/verdict", {"verdict": "useful"}, 404),
         ("POST", f"/alerts/{'0' * 32}/verdict", {"verdict": "maybe"}, 422),
         ("POST", "/silences", {"until": iso(NOW)}, 422),
+        ("POST", "/silences", {"until": iso(NOW + S), "region": "Alpps"}, 422),
         ("POST", "/silences", {"until": iso(NOW + 31 * 86_400 * S)}, 422),
         ("POST", "/silences", {"until": iso(NOW + S), "who": "somebody else"}, 422),
         ("POST", "/silences", {"until": iso(NOW + S), "station": "<b>"}, 422),
