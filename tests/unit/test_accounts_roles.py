@@ -251,3 +251,19 @@ async def test_what_was_done_by_the_button_of_a_message_is_in_the_audit_log(role
     (entry, *_) = await roles.access.audit.page(0, 2**62, 10)
     assert (entry.who, entry.by, entry.address) == ("phone", "link", "192.0.2.7")
     assert (entry.what, entry.detail) == ("POST /api/v1/actions", f"acknowledge {alert.id}")
+
+
+async def test_every_list_that_has_a_limit_is_paged_alike_and_every_span_is_of_iso_times(roles: Roles) -> None:
+    described = (await roles.ask("GET", "/api/v1/openapi.json", "admin")).json()
+    paged = 0
+    for path, operations in described["paths"].items():
+        asked = {one["name"]: one["schema"] for one in operations.get("get", {}).get("parameters", [])}
+        if "limit" in asked:
+            view = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+            assert "cursor" in asked, path
+            assert "next" in described["components"]["schemas"][view.rpartition("/")[2]]["required"], path
+            paged += 1
+        for name in {"start", "end"} & set(asked):
+            schemas = asked[name].get("anyOf", [asked[name]])
+            assert {"type": "string", "format": "date-time"}.items() <= schemas[0].items(), (path, name)
+    assert paged == 8

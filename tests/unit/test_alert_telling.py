@@ -150,6 +150,14 @@ def test_quiet_hours_go_by_the_persons_own_clock(now: str, severity: Severity, u
     assert SLEEPER.quiet_until_ns(severity, _vienna(now)) == expected
 
 
+def test_who_does_not_say_where_they_live_lives_where_the_desk_is() -> None:
+    sleeper = PersonSettings(name="dora", channels=("dora",), quiet="22:00-07:00")
+    night = _vienna("2024-05-10T22:30:00")
+    at_the_desk = Directory((sleeper,), (), "Europe/Vienna").called(("dora",), 0, Severity.WARNING, night)
+    assert at_the_desk == ([], _vienna("2024-05-11T07:00:00"))
+    assert Directory((sleeper,), ()).called(("dora",), 0, Severity.WARNING, night) == (["dora"], None)
+
+
 def test_what_came_in_quiet_hours_is_told_at_their_end_if_it_lasts() -> None:
     night, morning = _vienna("2024-05-11T02:00:00"), _vienna("2024-05-11T07:00:00")
     by = rule(tell=("cleo",), lapse_s=86_400)
