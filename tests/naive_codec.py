@@ -12,7 +12,8 @@ EPOCH_NS = 1_577_836_800_000_000_000
 MISSING = -(2**31)
 START_BITS = [59, 56, 53, 50, 46, 43, 40, 36, 33, 30]
 USUAL_STEPS_NS = [10**9, 10**8, 10**7, 60 * 10**9, 5 * 10**8, 2 * 10**8]
-TEMPOS = [(3, 1), (2, 2), (2, 4), (1, 5)]
+GAINS = [0, 1, 3, 6]
+TEMPOS = [(3, 1), (1, 2), (2, 5), (1, 5)]
 SINES = [0, 3212, 6393, 9512, 12539, 15446, 18204, 20787, 23170, 25329, 27245, 28898, 30273, 31356, 32137, 32609]
 
 
@@ -51,8 +52,12 @@ class Decoder:
         return value
 
     def gamma(self) -> int:
-        count = self.bits(6)
+        count = self.bits(5)
         return (1 << count) + self.bits(count)
+
+    def word(self) -> int:
+        half = self.gamma() - 1
+        return 2 * half + self.bits(1)
 
     def symbol(self, cumulative: list[int]) -> int:
         """cumulative: what lies below each symbol of 65536, and 65536."""
@@ -102,10 +107,10 @@ def unfolded(value: int) -> int:
 
 def series(decoder: Decoder, n: int) -> list[int]:
     """One series of n values."""
-    values = [unfolded(decoder.gamma() - 1)]
+    values = [unfolded(decoder.word())]
     if n == 1 or decoder.bits(1):
         return values * n
-    gain, order = decoder.bits(3), decoder.bits(4)
+    gain, order = GAINS[decoder.bits(2)], decoder.bits(4)
     haste, weight = TEMPOS[decoder.bits(2)]
     weights = linear([decoder.bits(5) - 15 for _ in range(order)])
     expected = decoder.bits(6)
@@ -185,7 +190,7 @@ def start_of(decoder: Decoder) -> int:
 def step_of(decoder: Decoder, rows: int) -> int:
     """What so many rows take, ns."""
     zeros = decoder.bits(4)
-    return USUAL_STEPS_NS[zeros - 10] * rows if zeros > 9 else unfolded(decoder.gamma() - 1) * 10**zeros
+    return USUAL_STEPS_NS[zeros - 10] * rows if zeros > 9 else unfolded(decoder.bits(decoder.bits(6))) * 10**zeros
 
 
 def read(data: bytes, kind: int, width: int) -> dict[str, Any]:
@@ -193,7 +198,7 @@ def read(data: bytes, kind: int, width: int) -> dict[str, Any]:
     decoder = Decoder(data, 0)
     zeros = decoder.bits(2)
     n = decoder.gamma() * 10**zeros
-    seq, start_ns = decoder.gamma() - 1, start_of(decoder)
+    seq, start_ns = decoder.word(), start_of(decoder)
     if kind & 4:
         span_ns, unit = step_of(decoder, n - 1), 10 ** decoder.bits(4)
         more = decoder.bits(3) if kind & 8 else 0

@@ -15,9 +15,11 @@ from stream.kernels.range_coder import (
     get_bits,
     get_gamma,
     get_number,
+    get_word,
     put_bits,
     put_gamma,
     put_number,
+    put_word,
     start_reading,
     start_writing,
 )
@@ -43,6 +45,7 @@ START_BITS = np.array([59, 56, 53, 50, 46, 43, 40, 36, 33, 30], np.int64)
 FAR_BITS = 5
 USUAL_STEPS_NS = np.array([1_000_000_000, 100_000_000, 10_000_000, 60_000_000_000, 500_000_000, 200_000_000], np.int64)
 """Steps in place of the zeros of one, from MOST_ZEROS + 1 on."""
+STEP_BITS = 6
 STRAYS_OFF = 4.0
 MOST_SPAN_NS = 1 << 60
 """A clock that goes further within a block is taken as it is."""
@@ -86,7 +89,7 @@ def put_rows(state: State, out: Bytes, n: int) -> None:
 def get_rows(state: State, data: Bytes, end: int, most: int) -> int:
     """What `put_rows` was given; more than `most` when it was."""
     zeros = get_bits(state, data, end, 2)
-    return min(get_gamma(state, data, end), most + 1) * 10**zeros
+    return int(min(get_gamma(state, data, end), most + 1) * 10**zeros)
 
 
 @leaf
@@ -130,15 +133,20 @@ def put_step(state: State, out: Bytes, step_ns: int, rows: int, off_ns: int) -> 
         usual_ns = USUAL_STEPS_NS[index] * rows
         if abs(usual_ns - step_ns) <= off_ns:
             put_bits(state, out, MOST_ZEROS + 1 + index, 4)
-            return usual_ns
+            return int(usual_ns)
     zeros = MOST_ZEROS
     step = (step_ns + 10**zeros // 2) // 10**zeros
     while abs(step * 10**zeros - step_ns) > off_ns:
         zeros -= 1
         step = (step_ns + 10**zeros // 2) // 10**zeros
     put_bits(state, out, zeros, 4)
-    put_gamma(state, out, folded(step) + 1)
-    return step * 10**zeros
+    number = folded(step)
+    bits = 0
+    while number >> bits > 0:
+        bits += 1
+    put_bits(state, out, bits, STEP_BITS)
+    put_number(state, out, number, bits)
+    return int(step * 10**zeros)
 
 
 @leaf
@@ -146,8 +154,8 @@ def get_step(state: State, data: Bytes, end: int, rows: int) -> int:
     """What `put_step` returned."""
     zeros = get_bits(state, data, end, 4)
     if zeros > MOST_ZEROS:
-        return USUAL_STEPS_NS[zeros - MOST_ZEROS - 1] * rows
-    return unfolded(get_gamma(state, data, end) - 1) * 10**zeros
+        return int(USUAL_STEPS_NS[zeros - MOST_ZEROS - 1] * rows)
+    return int(unfolded(get_number(state, data, end, get_bits(state, data, end, STEP_BITS))) * 10**zeros)
 
 
 @leaf
@@ -339,7 +347,7 @@ def write_block(
     state = np.zeros(3, np.uint64)
     start_writing(state, 0)
     put_rows(state, out, n)
-    put_gamma(state, out, seq + 1)
+    put_word(state, out, seq)
     put_start(state, out, times_ns[0])
     strays = np.zeros(0 if even else n, np.int64)
     wide = False
@@ -462,7 +470,7 @@ def read_block(
     state = np.zeros(3, np.uint64)
     start_reading(state, data, 0, end)
     rows = get_rows(state, data, end, most)
-    seq = get_gamma(state, data, end) - 1
+    seq = get_word(state, data, end)
     start_ns, known = get_start(state, data, end)
     uneven = kind & UNEVEN != 0
     step_ns = get_step(state, data, end, max(rows - 1, 1) if uneven else 1)

@@ -1,8 +1,8 @@
 """How a series is predicted from its past: a level that follows it, and up to eight of its last distances from that.
 
 The level is a running mean that becomes an exponential one of 2**gain samples: gain 0 makes distances differences,
-gain 7 nearly values without their mean. That is the best predictor of a walk seen through white noise, which is what a
-field seen by an instrument is (J. F. Muth, 1960), and it costs three bits. Coefficients are sent as reflection
+gain 6 nearly values without their mean. That is the best predictor of a walk seen through white noise, which is what a
+field seen by an instrument is (J. F. Muth, 1960), and it costs two bits. Coefficients are sent as reflection
 coefficients (J. Makhoul, Linear prediction, Proc. IEEE 63, 1975), which stay stable however coarsely they are rounded.
 
 `advanced` and `coefficients_of` are what both ends compute alike, in integers only; `analyse` is the sender's own
@@ -36,19 +36,19 @@ SINES = np.array(
 """Reflection coefficients that can be sent, and their negatives: 2**15 sin(pi q / 32)."""
 
 GAINS = np.array([0, 1, 3, 6], np.int64)
-"""Those that are tried; the format has 0 to 7."""
+"""Sent by their place here."""
 TRIED_ORDERS = 4
 FITTED_ROWS = 700
 TRIED_ROWS = 192
 """On so many rows the gain is chosen."""
-EXPECTED_ROWS = 64
-"""From so many rows the distance to expect first is taken."""
+MEAN_SIZE = math.sqrt(2.0 / math.pi)
+"""Of a normal distribution, in standard deviations."""
 FIRST_ROWS = 8
 """Of so many rows is the spread taken with which the analysis begins."""
 BITS_A_COEFFICIENT = 5.0
 LEAST_RATIO = 4
 """Rows for each order that is tried."""
-RESTLESS = np.array([1.15, 1.25, 1.7])
+RESTLESS = np.array([1.15, 1.35, 1.7])
 """From how much `restlessness` on the tempo is 1, 2 and 3; with tempo 3 sizes are divided out before the fit. Chosen on
 the first halves of the recordings of benchmarks/codec.py."""
 RESTLESS_ROWS = 4096
@@ -56,9 +56,8 @@ RESTLESS_ROWS = 4096
 JUDGED_ROWS = 32
 """Fewer rows than that say nothing of their restlessness."""
 LARGEST_MOVE = 1 << 20
-SUMS, EARLY, EXACT, LINEAR, PRICE, LEFT, ROOM = 0, 9, 10, 18, 26, 27, 28
-"""Where `room` has nine sums of products, the mean size of the first distances, reflection and linear coefficients,
-and what `solve` found."""
+SUMS, EXACT, LINEAR, PRICE, LEFT, ROOM = 0, 9, 17, 25, 26, 27
+"""Where `room` has nine sums of products, reflection and linear coefficients, and what `solve` found."""
 SLOWNESS = 32.0
 """Rows over which the size is followed."""
 
@@ -90,14 +89,13 @@ def coefficients_of(reflections: Ints, order: int, coefficients: Ints) -> None:
 def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out: Floats) -> None:
     """Sums of products of distances `lag` rows apart, for 0 <= lag <= orders; the level is followed in floats.
 
-    A distance eight times as large as usual counts as if it were just that. With all orders, out[EARLY] is the mean
-    size of the first distances.
+    A distance eight times as large as usual counts as if it were just that.
     """
     level = float(values[0])
     share = 1.0 / (1 << gain)
     past0 = past1 = past2 = past3 = past4 = past5 = past6 = past7 = past8 = 0.0
     sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = sum8 = 0.0
-    spread = stray = early = 0.0
+    spread = stray = 0.0
     for row in range(1, min(n, FIRST_ROWS + 1)):
         spread += abs(float(values[row]) - float(values[row - 1])) / FIRST_ROWS
     for row in range(1, n):
@@ -112,8 +110,6 @@ def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out:
         else:
             past0 = stray = math.copysign(most, past0)
         spread += (min(abs(past0), 4.0 * spread + 1.0) - spread) * 0.0625
-        if row <= EXPECTED_ROWS:
-            early += abs(past0)
         level += past0 * max(share, 1.0 / (row + 1))
         sum0 += past0 * past0
         sum1 += past0 * past1
@@ -128,7 +124,6 @@ def correlations(values: NDArray[np.int32], n: int, gain: int, orders: int, out:
     out[0], out[1], out[2], out[3], out[4] = sum0, sum1, sum2, sum3, sum4
     if orders > TRIED_ORDERS:
         out[5], out[6], out[7], out[8] = sum5, sum6, sum7, sum8
-        out[EARLY] = early / min(n - 1, EXPECTED_ROWS)
 
 
 @leaf
@@ -182,8 +177,7 @@ def products_of(steady: Floats, n: int, sums: Floats) -> None:
 def solve(n: int, orders: int, room: Floats) -> int:
     """The best order, by Levinson's recursion, of the sums in `room`, and its reflection coefficients there.
 
-    room[PRICE]: the variance that would cost as many bits without coefficients; room[LEFT]: the share of it that is
-    left.
+    room[PRICE]: the variance that would cost as many bits without coefficients; room[LEFT]: the variance that is left.
     """
     sums, reflections, linear = room[SUMS:EXACT], room[EXACT:LINEAR], room[LINEAR:PRICE]
     left = sums[0] * (1.0 + 1e-9) + 1e-9
@@ -209,48 +203,48 @@ def solve(n: int, orders: int, room: Floats) -> int:
         price = (left / n + 0.1) * dear
         if price < best_price:
             best, best_price, best_left = index + 1, price, left
-    room[PRICE], room[LEFT] = best_price, best_left / (sums[0] + 1e-9)
+    room[PRICE], room[LEFT] = best_price, best_left / n
     return best
 
 
 @leaf
 def fitted(values: NDArray[np.int32], n: int, room: Floats) -> tuple[int, int, float]:
-    """Gain and order that leave the least variance, and the mean distance that is left at first."""
+    """Place of the gain and order that leave the least variance, and the mean distance that is left."""
     rows = min(n, TRIED_ROWS)
     gain, least = 0, np.inf
-    for one in GAINS:
-        if rows < 2 << one and one > 0:
+    for one in range(len(GAINS)):
+        if rows < 2 << GAINS[one] and one > 0:
             break
-        correlations(values, rows, one, TRIED_ORDERS, room)
+        correlations(values, rows, GAINS[one], TRIED_ORDERS, room)
         solve(rows, min(TRIED_ORDERS, rows // LEAST_RATIO), room)
         if room[PRICE] < least:
             gain, least = one, room[PRICE]
     rows = min(n, FITTED_ROWS)
-    correlations(values, rows, gain, ORDERS, room)
+    correlations(values, rows, GAINS[gain], ORDERS, room)
     order = solve(rows, min(ORDERS, rows // LEAST_RATIO), room)
-    return gain, order, room[EARLY] * math.sqrt(room[LEFT])
+    return gain, order, MEAN_SIZE * math.sqrt(room[LEFT])
 
 
 @leaf
 def fitted_steadied(values: NDArray[np.int32], n: int, steady: Floats, room: Floats) -> tuple[int, int, float]:
-    """Gain and order that leave the least bits where sizes change, and the usual distance that is left."""
+    """Place of the gain and order that leave the least bits where sizes change, and the usual distance left."""
     rows = min(n, RESTLESS_ROWS)
     gain, least = 0, np.inf
-    for one in GAINS:
-        size = steadied(values, rows, one, steady)
+    for one in range(len(GAINS)):
+        size = steadied(values, rows, GAINS[one], steady)
         products_of(steady, rows - 1, room)
         solve(rows, ORDERS, room)
         if room[PRICE] * size * size < least:
             gain, least = one, room[PRICE] * size * size
-    size = steadied(values, rows, gain, steady)
+    size = steadied(values, rows, GAINS[gain], steady)
     products_of(steady, rows - 1, room)
     order = solve(rows, ORDERS, room)
-    return gain, order, size * math.sqrt(room[LEFT])
+    return gain, order, size * math.sqrt(room[LEFT] * rows / (room[SUMS] + 1e-9))
 
 
 @leaf
 def analyse(values: NDArray[np.int32], n: int, reflections: Ints, steady: Floats, room: Floats) -> Choice:
-    """Gain, order and tempo with which `values` [n >= 2] cost least, and the mean distance left at first, in counts.
+    """Place of the gain, order and tempo with which `values` [n >= 2] cost least, and the mean distance left, counts.
 
     reflections: int64 [ORDERS], the coefficients to be sent; steady and room: n and ROOM numbers, of no meaning before
     or after. Floats are enough: what they decide is sent.

@@ -17,6 +17,7 @@ from stream.kernels import kernel, leaf, part
 from stream.kernels.distribution import LOWEST_OCTAVE, PHASES, SCALES, TOTAL
 from stream.kernels.prediction import (
     FRACTION,
+    GAINS,
     LARGEST_Q,
     ORDERS,
     ROOM,
@@ -38,10 +39,12 @@ from stream.kernels.range_coder import (
     State,
     carry,
     get_bits,
+    get_bytes,
     get_gamma,
     get_number,
     get_word,
     put_bits,
+    put_bytes,
     put_gamma,
     put_number,
     put_word,
@@ -54,9 +57,9 @@ LARGEST_EXPECTED = (1 << EXPECTED_BITS) - 1
 MOST_SHIFTED = 28
 LOWEST = 1 << LOWEST_OCTAVE
 SHARP = 1 << 52
-HASTE = np.array([3, 2, 2, 1], np.int64)
+HASTE = np.array([3, 1, 2, 1], np.int64)
 """For each tempo: 2**haste rows are `near`..."""
-WEIGHT = np.array([1, 2, 4, 5], np.int64)
+WEIGHT = np.array([1, 2, 5, 5], np.int64)
 """...and weigh so many eighths."""
 
 
@@ -117,18 +120,13 @@ def wrapped(value: int) -> int:
     return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
-@leaf
-def put_first(state: State, out: Bytes, value: int) -> None:
-    """A number of 32 bits and its sign."""
-    put_gamma(state, out, (value << 1 ^ value >> 63) + 1)
-
-
 @kernel
 def put_series(
     values: Counts, n: int, cumulative: NDArray[np.uint32], reach: Ints, distances: Ints, state: State, out: Bytes
 ) -> None:
     """Values int32 [n >= 1]; distances: room for n + ORDERS."""
-    put_first(state, out, int(np.int64(values[0])))
+    first = int(np.int64(values[0]))
+    put_word(state, out, first << 1 ^ first >> 63)
     if n == 1:
         return
     alike = True
@@ -143,14 +141,14 @@ def put_series(
     reflections, coefficients = scratch[:ORDERS], scratch[ORDERS:]
     gain, order, tempo, left = analyse(values, n, reflections, distances.view(np.float64), np.empty(ROOM))
     expected = code_of(left)
-    put_bits(state, out, gain, 3)
+    put_bits(state, out, gain, 2)
     put_bits(state, out, order, 4)
     put_bits(state, out, tempo, 2)
     for index in range(order):
         put_bits(state, out, reflections[index] + LARGEST_Q, 5)
     put_bits(state, out, expected, EXPECTED_BITS)
     coefficients_of(reflections, order, coefficients)
-    put_rest(values, n, gain, coefficients, order, tempo, expected, cumulative, reach, distances, state, out)
+    put_rest(values, n, GAINS[gain], coefficients, order, tempo, expected, cumulative, reach, distances, state, out)
 
 
 @leaf
@@ -213,7 +211,7 @@ def put_rest(  # noqa: PLR0915
             carry(out, place)
         low = moved
         if span < WORD:
-            put_word(out, place, low)
+            put_bytes(out, place, low)
             place += 4
             low <<= U32
             span <<= U32
@@ -224,7 +222,7 @@ def put_rest(  # noqa: PLR0915
                 carry(out, place)
             low = moved
             if span < WORD:
-                put_word(out, place, low)
+                put_bytes(out, place, low)
                 place += 4
                 low <<= U32
                 span <<= U32
@@ -252,12 +250,12 @@ def get_series(  # noqa: PLR0915
     values: Counts,
 ) -> None:
     """What `put_series` was given, into values int32 [n]; of damaged bytes any values."""
-    folded = get_gamma(state, data, end) - 1
+    folded = get_word(state, data, end)
     first = wrapped(folded >> 1 ^ -(folded & 1))
     values[:n] = first
     if n == 1 or get_bits(state, data, end, 1) == 1:
         return
-    gain = get_bits(state, data, end, 3)
+    gain = GAINS[get_bits(state, data, end, 2)]
     order = min(get_bits(state, data, end, 4), ORDERS)
     tempo = get_bits(state, data, end, 2)
     haste, weight = HASTE[tempo], WEIGHT[tempo]
@@ -304,7 +302,7 @@ def get_series(  # noqa: PLR0915
         code -= below * part
         span = part * (np.uint64(cumulative[table, symbol + 1]) - below)
         if span < WORD:
-            code = (code << U32) | get_word(data, place, end)
+            code = (code << U32) | get_bytes(data, place, end)
             place += 4
             span <<= U32
         bucket = symbol - widest
