@@ -14,6 +14,7 @@ from stream.block import MISSING, Block, Channel, Clock, Samples
 from stream.codec import MAX_PAYLOAD_BYTES, MAX_SAMPLES, decode, encode, warm_up
 from stream.errors import DecodeError
 from stream.kernels.distribution import CENTRAL, SCALES, TABLES
+from stream.kernels.prediction import LARGEST_MOVE, restlessness
 from stream.wire_names import names_to_bytes
 from tests import naive_codec
 
@@ -211,6 +212,25 @@ def test_a_spike_or_a_step_does_not_spoil_the_rows_after_it() -> None:
     base, spike, step = (len(encode(block_of(each, np.arange(1000)))) for each in (quiet, spiky, stepped))
     assert spike - base < 30
     assert step - base < 80
+
+
+def test_bursts_cost_what_they_are_and_not_the_quiet_rows_around_them() -> None:
+    rng = np.random.default_rng(8)
+    noise = np.convolve(rng.normal(0, 6, 1009), np.hanning(12)[1:-1], "valid")[:1000]
+    ramps = np.zeros(1000)
+    for start in (130, 350, 610, 820):
+        ramps[start:] += rng.choice((-1, 1)) * 20_000 * np.clip(np.arange(1000 - start) / 12, 0, 1)
+    quiet, restless = (len(encode(block_of(np.rint(x)[:, None], np.arange(1000)))) for x in (noise, noise + ramps))
+    assert restless - quiet < 240  # 48 rows; by least squares and with the slow tempo it is 264
+
+
+def test_restlessness_is_that_of_its_definition() -> None:
+    rng = np.random.default_rng(9)
+    for kind in (1, 2, 4, 5, 6):
+        values = series(kind, 200, 1, rng)[:, 0].astype(np.int32)
+        sizes = 2 * np.minimum(np.abs(np.diff(values.astype(np.int64))), LARGEST_MOVE) + 1
+        wanted = (sizes[2:] * sizes[:-2]).mean() / sizes.mean() ** 2
+        assert restlessness(values, 200) == pytest.approx(wanted)
 
 
 @settings(max_examples=300, deadline=None)
