@@ -60,6 +60,9 @@ SUMS, EXACT, LINEAR, PRICE, LEFT, ROOM = 0, 9, 17, 25, 26, 27
 """Where `room` has nine sums of products, reflection and linear coefficients, and what `solve` found."""
 SLOWNESS = 32.0
 """Rows over which the size is followed."""
+LEAST_SIZE = 0.3
+LINE_BELOW_LOG = 0.0573
+"""How far a straight line between powers of two is below the logarithm, in the mean."""
 
 
 @part
@@ -147,30 +150,44 @@ def restlessness(values: NDArray[np.int32], n: int) -> float:
 
 @leaf
 def steadied(values: NDArray[np.int32], n: int, gain: int, steady: Floats) -> float:
-    """Distances over their running mean size, float64 [n - 1]; the geometric mean of the sizes."""
+    """ORDERS zeros, and distances over their running mean size, n - 1; returns the geometric mean of the sizes, nearly.
+
+    Logarithms are the bits of a float: exponent and, for what is between powers of two, a straight line.
+    """
     level = float(values[0])
     share = 1.0 / (1 << gain)
-    size = logs = 0.0
+    size = 0.0
+    logs = 0
     first = min(n, FIRST_ROWS + 1)
     for row in range(1, first):
         size += abs(float(values[row]) - float(values[row - 1])) / (first - 1)
+    steady[:ORDERS] = 0.0
     for row in range(1, n):
         distance = values[row] - level
         level += distance * max(share, 1.0 / (row + 1))
         size += (abs(distance) - size) * (1.0 / SLOWNESS)
-        logs += math.log2(size + 0.3)
-        steady[row - 1] = distance / (size + 0.3)
-    return float(2.0 ** (logs / (n - 1)))
+        logs += np.float64(size + LEAST_SIZE).view(np.int64) >> 20
+        steady[row + ORDERS - 1] = distance / (size + LEAST_SIZE)
+    return float(2.0 ** (logs / (n - 1) / (1 << 32) - 1023.0 + LINE_BELOW_LOG))
 
 
 @leaf
-def products_of(steady: Floats, n: int, sums: Floats) -> None:
-    """Sums of products of n numbers `lag` rows apart, for 0 <= lag <= 8."""
-    for lag in range(ORDERS + 1):
-        total = 0.0
-        for row in range(lag, n):
-            total += steady[row] * steady[row - lag]
-        sums[lag] = total
+def products_of(steady: Floats, n: int, out: Floats) -> None:
+    """Sums of products of the last n numbers `lag` rows apart, for 0 <= lag <= 8."""
+    sum0 = sum1 = sum2 = sum3 = sum4 = sum5 = sum6 = sum7 = sum8 = 0.0
+    for row in range(ORDERS, n + ORDERS):
+        now = steady[row]
+        sum0 += now * now
+        sum1 += now * steady[row - 1]
+        sum2 += now * steady[row - 2]
+        sum3 += now * steady[row - 3]
+        sum4 += now * steady[row - 4]
+        sum5 += now * steady[row - 5]
+        sum6 += now * steady[row - 6]
+        sum7 += now * steady[row - 7]
+        sum8 += now * steady[row - 8]
+    out[0], out[1], out[2], out[3], out[4] = sum0, sum1, sum2, sum3, sum4
+    out[5], out[6], out[7], out[8] = sum5, sum6, sum7, sum8
 
 
 @leaf
@@ -230,15 +247,17 @@ def fitted_steadied(values: NDArray[np.int32], n: int, steady: Floats, room: Flo
     """Place of the gain and order that leave the least bits where sizes change, and the usual distance left."""
     rows = min(n, RESTLESS_ROWS)
     gain, least = 0, np.inf
-    for one in range(len(GAINS)):
+    order, size = 0, 0.0
+    for one in range(len(GAINS) - 1, -1, -1):
         size = steadied(values, rows, GAINS[one], steady)
         products_of(steady, rows - 1, room)
-        solve(rows, ORDERS, room)
+        order = solve(rows, ORDERS, room)
         if room[PRICE] * size * size < least:
             gain, least = one, room[PRICE] * size * size
-    size = steadied(values, rows, GAINS[gain], steady)
-    products_of(steady, rows - 1, room)
-    order = solve(rows, ORDERS, room)
+    if gain > 0:
+        size = steadied(values, rows, GAINS[gain], steady)
+        products_of(steady, rows - 1, room)
+        order = solve(rows, ORDERS, room)
     return gain, order, size * math.sqrt(room[LEFT] * rows / (room[SUMS] + 1e-9))
 
 
@@ -246,8 +265,8 @@ def fitted_steadied(values: NDArray[np.int32], n: int, steady: Floats, room: Flo
 def analyse(values: NDArray[np.int32], n: int, reflections: Ints, steady: Floats, room: Floats) -> Choice:
     """Place of the gain, order and tempo with which `values` [n >= 2] cost least, and the mean distance left, counts.
 
-    reflections: int64 [ORDERS], the coefficients to be sent; steady and room: n and ROOM numbers, of no meaning before
-    or after. Floats are enough: what they decide is sent.
+    reflections: int64 [ORDERS], the coefficients to be sent; steady and room: n + ORDERS and ROOM numbers, of no
+    meaning before or after. Floats are enough: what they decide is sent.
     """
     tempo = 0
     if n >= JUDGED_ROWS:
