@@ -166,7 +166,7 @@ def steadied(values: NDArray[np.int32], n: int, gain: int, steady: Floats) -> fl
         distance = values[row] - level
         level += distance * max(share, 1.0 / (row + 1))
         size += (abs(distance) - size) * (1.0 / SLOWNESS)
-        logs += np.float64(size + LEAST_SIZE).view(np.int64) >> 20
+        logs += int(np.float64(size + LEAST_SIZE).view(np.int64) >> 20)
         steady[row + ORDERS - 1] = distance / (size + LEAST_SIZE)
     return float(2.0 ** (logs / (n - 1) / (1 << 32) - 1023.0 + LINE_BELOW_LOG))
 
@@ -244,11 +244,11 @@ def fitted(values: NDArray[np.int32], n: int, room: Floats) -> tuple[int, int, f
 
 @leaf
 def fitted_steadied(values: NDArray[np.int32], n: int, steady: Floats, room: Floats) -> tuple[int, int, float]:
-    """Place of the gain and order that leave the least bits where sizes change, and the usual distance left."""
+    """Place of the gain, first or last, and order that leave the least bits where sizes change; the usual distance."""
     rows = min(n, RESTLESS_ROWS)
     gain, least = 0, np.inf
     order, size = 0, 0.0
-    for one in range(len(GAINS) - 1, -1, -1):
+    for one in (len(GAINS) - 1, 0):
         size = steadied(values, rows, GAINS[one], steady)
         products_of(steady, rows - 1, room)
         order = solve(rows, ORDERS, room)
