@@ -10,12 +10,19 @@ same blocks of 10, 100 and 1000 vectors: `json` an object a sample with time and
 lists, `gorilla` XOR of float64 physical values (Pelkonen et al., VLDB 2015), `zstd` byte-shuffled first differences at
 level 3, `steim2` one miniSEED 3 record a channel and block, as long as it must be; gorilla and zstd are given our
 header. `entropy` is the empirical entropy of the best linear predictor's residual, order 0 to 8: for each channel the
-lower of one predictor fitted to the whole series and one fitted to each block, with 16 bits a coefficient, the
-residuals' histogram being that of the series. `header_bytes` is all of a block but its values: names, header, framing
-and checksum.
+lowest of predictors fitted to the whole series and to each block, each by least squares, by least absolute residuals
+and with weights 1 / (r^2 + s^2), s the median of |r|, which leaves edges to themselves; with 16 bits a coefficient, the
+residuals' histogram being that of the series.
+
+`header_bytes` is what a block takes but for values and strays of times: names, version, boot, number, first time, step,
+what follows, checksum and what rounding to whole bytes adds. It is measured on the block with all counts 0 and with
+even times, the first one as it is, the step their mean to a millisecond; of that the seven bits a channel are taken off
+that say «0, and the others are alike», and where times are uneven the four bits are added that give the unit of strays.
+Gain, order, coefficients and first spread of a channel are no header: they belong to its values.
 """
 
 import argparse
+import itertools
 import json
 import math
 import resource
@@ -47,6 +54,7 @@ VECTORS = {10: 4_000, 100: 20_000, 1000: 40_000}
 """At most so many of each series are encoded, from its beginning."""
 ORDERS = 8
 COEFFICIENT_BITS = 16
+ALIKE_BITS, UNIT_BITS = 7, 4
 SPEED_RUNS = 30
 SIMULATED_START_NS = 1_700_000_000 * SECOND_NS
 
@@ -105,14 +113,18 @@ def blocks(samples: Samples, size: int) -> list[Block]:
 
 
 def header_bytes(block: Block) -> int:
-    """All of a block but its values: what is left of it when every row is like the first, times still even."""
-    steady = Samples.raw(block.samples.channels, _even(block.samples.times_ns), block.samples.counts * 0)
+    """What is left of a block when every row is like the first and comes when it should."""
+    samples = block.samples
+    times_ns = _even(samples.times_ns)
+    steady = Samples.raw(samples.channels, times_ns, samples.counts * 0)
     empty = encode(Block(block.station, block.sensor, block.boot, block.seq, steady, block.clock))
-    return len(empty) - math.ceil(8 * len(block.samples.channels) / 8)
+    uneven = len(samples) > 1 and np.ptp(np.diff(samples.times_ns)) > 0
+    return math.ceil((8 * len(empty) - ALIKE_BITS * len(samples.channels) + UNIT_BITS * uneven) / 8)
 
 
 def _even(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    step = (times_ns[-1] - times_ns[0]) // max(len(times_ns) - 1, 1) // 10**6 * 10**6
+    rows = max(len(times_ns) - 1, 1)
+    step = ((times_ns[-1] - times_ns[0]) // rows + 500_000) // 10**6 * 10**6
     return np.asarray(times_ns[0] + step * np.arange(len(times_ns)))
 
 
@@ -203,25 +215,43 @@ def entropy_of(symbols: NDArray[np.float64]) -> float:
     return float(-(shares * np.log2(shares)).sum())
 
 
-def residuals(values: NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """What the best linear predictor of an order leaves, rounded; least squares, with a constant."""
+def absolutes(left: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of least absolute residuals."""
+    return np.asarray(1.0 / (np.abs(left) + 0.5))
+
+
+def logarithms(left: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights with which the logarithm of residuals above the median counts, as it does for bits (Cauchy)."""
+    return np.asarray(1.0 / (left * left + np.median(np.abs(left)) ** 2 + 0.25))
+
+
+Weights = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+FITS: tuple[tuple[Weights, int], ...] = ((absolutes, 0), (absolutes, 6), (logarithms, 6))
+"""Weights by the residuals of the fit before, and how often; the first fit is by least squares."""
+
+
+def residuals(values: NDArray[np.float64], order: int, weights: Weights, rounds: int) -> NDArray[np.float64]:
+    """What the best linear predictor of an order leaves, rounded; with a constant."""
     values = values - values[0]
     past = [values[ORDERS - lag : len(values) - lag] for lag in range(1, order + 1)]
     rows = np.column_stack([*past, np.ones(len(values) - ORDERS)])
     wanted = values[ORDERS:]
-    weights = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    return np.asarray(np.rint(wanted - rows @ weights))
+    left = wanted - rows @ np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    for _ in range(rounds):
+        root = np.sqrt(weights(left))
+        left = wanted - rows @ np.linalg.lstsq(rows * root[:, np.newaxis], wanted * root, rcond=None)[0]
+    return np.asarray(np.rint(left))
 
 
 def entropy(parts: list[NDArray[np.int32]]) -> float:
     """Bits a value of one channel, given as its blocks."""
     whole = np.concatenate(parts).astype(np.float64)
+    size = len(parts[0])
     found = []
-    for order in range(ORDERS + 1):
-        found.append(entropy_of(residuals(whole, order)) + COEFFICIENT_BITS * (order + 1) / len(whole))
-        size = len(parts[0])
+    for fit, order in itertools.product(FITS, range(ORDERS + 1)):
+        found.append(entropy_of(residuals(whole, order, *fit)) + COEFFICIENT_BITS * (order + 1) / len(whole))
         if size >= 10 * ORDERS:
-            left = np.concatenate([residuals(part.astype(np.float64), order) for part in parts])
+            left = np.concatenate([residuals(part.astype(np.float64), order, *fit) for part in parts])
             found.append(entropy_of(left) + COEFFICIENT_BITS * (order + 1) / size)
     return min(found)
 

@@ -1,7 +1,7 @@
 """A block as bytes: versioned, self-contained, checksummed, lossless.
 
-docs/wire-format.md tells the format byte by byte; in order: magic and version, boot, names (stream/wire_names.py),
-numbers of the header, times, flags and values (stream/kernels/block_coder.py), CRC-32 of all bytes before it.
+docs/wire-format.md tells the format byte by byte; in order: version and kind, boot, names (stream/wire_names.py),
+number, times, flags and values (stream/kernels/block_coder.py), CRC-32 of all bytes before it.
 
 Decoding is safe: any bytes give a Block or a DecodeError, in memory bounded by MAX_SAMPLES x MAX_CHANNELS.
 """
@@ -16,7 +16,7 @@ from stream.errors import DecodeError
 from stream.kernels.block_coder import (
     BAD_RUNS,
     BAD_TIME,
-    CUT_SHORT,
+    CLOCK,
     GOOD,
     TOO_LONG,
     UNKNOWN_BITS,
@@ -42,16 +42,16 @@ MAX_SAMPLES = 65_536
 MAX_PAYLOAD_BYTES = 4_000_000
 MAX_YEAR_NS = 2**62
 """Times beyond the year 2116 are not believed."""
-VERSION = 2
+VERSION = 3
 
-_FAMILY = 0xB0
-"""The first byte's upper half; the lower half is the version."""
+_BEFORE_VERSION_1 = 9
+"""The first byte's upper half less this is the version; the lower half is the kind."""
+_CLOCKS = tuple(Clock)
 _START = struct.Struct("<BQ")
 _CHECKSUM = struct.Struct("<I")
 _ROW_BYTES, _VALUE_BYTES, _FIXED_BYTES = 40, 8, 1024
 """Room for what no block exceeds."""
 _WRONG = {
-    CUT_SHORT: "it ends in the middle of the header",
     TOO_LONG: f"the number of samples is not 1 to {MAX_SAMPLES}",
     UNKNOWN_BITS: "the header has bits that this version does not know",
     BAD_TIME: "impossible times",
@@ -65,9 +65,9 @@ def encode(block: Block) -> bytes:
     n, width = samples.counts.shape
     if not (1 <= n <= MAX_SAMPLES and len(samples.channels) == width):
         raise ValueError(f"a block has 1 to {MAX_SAMPLES} samples, a column a channel, not {n} x {width}")
-    start = _START.pack(_FAMILY | VERSION, block.boot) + names_to_bytes(block.station, block.sensor, samples.channels)
+    names = names_to_bytes(block.station, block.sensor, samples.channels)
     out = np.empty(_FIXED_BYTES + n * (_ROW_BYTES + _VALUE_BYTES * width), np.uint8)
-    end = write_block(
+    kind, end = write_block(
         samples.times_ns,
         samples.counts,
         samples.flags,
@@ -77,7 +77,7 @@ def encode(block: Block) -> bytes:
         TABLES.reach,
         out,
     )
-    payload = start + out[:end].tobytes()
+    payload = _START.pack(VERSION + _BEFORE_VERSION_1 << 4 | kind, block.boot) + names + out[:end].tobytes()
     if len(payload) + _CHECKSUM.size > MAX_PAYLOAD_BYTES:
         raise ValueError(f"{len(payload)} bytes: a block has at most {MAX_PAYLOAD_BYTES}")
     return payload + _CHECKSUM.pack(zlib.crc32(payload))
@@ -96,16 +96,18 @@ def decode(payload: bytes) -> Block:
 
 def _decode(payload: bytes) -> Block:
     first, boot = _START.unpack_from(payload)
-    if first & 0xF0 != _FAMILY:
-        raise DecodeError(f"not a block: it starts with the byte {first:#04x}, not with {_FAMILY | VERSION:#04x}")
-    if first & 0x0F != VERSION:
-        raise DecodeError(f"block format version {first & 15} is not known here (known: {VERSION})")
+    version, kind = (first >> 4) - _BEFORE_VERSION_1, first & 15
+    if version < 1:
+        raise DecodeError(f"not a block: it starts with the byte {first:#04x}, below {_BEFORE_VERSION_1 + 1 << 4:#04x}")
+    if version != VERSION:
+        raise DecodeError(f"block format version {version} is not known here (known: {VERSION})")
     end = len(payload) - _CHECKSUM.size
     if not intact(payload):
         raise DecodeError("checksum does not match: the block was damaged on its way")
     names, at = names_from(payload[:end], _START.size)
-    found, clock, seq, times_ns, counts, flags = read_block(
+    found, seq, times_ns, counts, flags = read_block(
         np.frombuffer(payload, np.uint8, max(end - at, 0), min(at, end)),
+        kind,
         len(names.channels),
         MAX_SAMPLES,
         MAX_YEAR_NS,
@@ -115,7 +117,9 @@ def _decode(payload: bytes) -> Block:
     )
     if found != GOOD:
         raise DecodeError(f"not a block: {_WRONG[found]}")
-    return Block(names.station, names.sensor, boot, seq, Samples(names.channels, times_ns, counts, flags), Clock(clock))
+    return Block(
+        names.station, names.sensor, boot, seq, Samples(names.channels, times_ns, counts, flags), _CLOCKS[kind & CLOCK]
+    )
 
 
 def intact(payload: bytes) -> bool:

@@ -10,6 +10,10 @@ from stream.kernels.distribution import CENTRAL, INVERSE
 
 EPOCH_NS = 1_577_836_800_000_000_000
 MISSING = -(2**31)
+START_BITS = [59, 56, 53, 50, 46, 43, 40, 36, 33, 30]
+USUAL_STEPS_NS = [10**9, 10**8, 10**7, 60 * 10**9, 5 * 10**8, 2 * 10**8]
+GAINS = [0, 1, 3, 6]
+TEMPOS = [(3, 1), (1, 2), (2, 5), (1, 5)]
 SINES = [0, 3212, 6393, 9512, 12539, 15446, 18204, 20787, 23170, 25329, 27245, 28898, 30273, 31356, 32137, 32609]
 
 
@@ -48,8 +52,12 @@ class Decoder:
         return value
 
     def gamma(self) -> int:
-        count = self.bits(6)
+        count = self.bits(5)
         return (1 << count) + self.bits(count)
+
+    def word(self) -> int:
+        half = self.gamma() - 1
+        return 2 * half + self.bits(1)
 
     def symbol(self, cumulative: list[int]) -> int:
         """cumulative: what lies below each symbol of 65536, and 65536."""
@@ -93,13 +101,17 @@ def wrapped(value: int) -> int:
     return (value + 2**31) % 2**32 - 2**31
 
 
+def unfolded(value: int) -> int:
+    return value // 2 if value % 2 == 0 else -(value + 1) // 2
+
+
 def series(decoder: Decoder, n: int) -> list[int]:
     """One series of n values."""
-    folded = decoder.gamma() - 1
-    values = [folded // 2 if folded % 2 == 0 else -(folded + 1) // 2]
+    values = [unfolded(decoder.word())]
     if n == 1 or decoder.bits(1):
         return values * n
-    gain, order = decoder.bits(3), decoder.bits(4)
+    gain, order = GAINS[decoder.bits(2)], decoder.bits(4)
+    haste, weight = TEMPOS[decoder.bits(2)]
     weights = linear([decoder.bits(5) - 15 for _ in range(order)])
     expected = decoder.bits(6)
     near = long = (181 if expected % 2 else 128) * 2 ** (expected // 2) // 4
@@ -107,7 +119,7 @@ def series(decoder: Decoder, n: int) -> list[int]:
     for row in range(1, n):
         forecast = level + (sum(w * d for w, d in zip(weights, reversed(distances), strict=False)) >> 14)
         eighths = forecast >> 5
-        mix = min(max((3 * near + 5 * long) >> 3, 32), 2**52)
+        mix = min(max(long + (weight * (near - long) >> 3), 32), 2**52)
         octave = mix.bit_length() - 1
         scale = 4 * (octave - 5) + ((mix >> (octave - 2)) & 3)
         shift = min(max(0, (scale - 32) // 4), 28)
@@ -124,7 +136,7 @@ def series(decoder: Decoder, n: int) -> list[int]:
         outside = abs(missed) > most
         side = (1 if missed > 0 else -1) if outside else 0
         off = min(abs(missed), most) << 3
-        near, long = near + (off - near >> 3), long + (min(off, 4 * long + 2048) - long >> 7)
+        near, long = near + (off - near >> haste), long + (min(off, 4 * long + 2048) - long >> 7)
         distance = forecast - level + side * most if outside else (value << 8) - level
         if outside and gain == 0:
             level = value << 8
@@ -164,46 +176,54 @@ def hole_runs(decoder: Decoder, n: int, left: list[bool]) -> list[bool]:
     return found
 
 
-def read(data: bytes, width: int) -> dict[str, Any]:
-    """clock, seq, times_ns [n], counts [n][width], flags [n]."""
-    at = 2
+def start_of(decoder: Decoder) -> int:
+    """The first time, ns since 1970."""
+    zeros = decoder.bits(4)
+    if zeros < 10:
+        return EPOCH_NS + decoder.bits(START_BITS[zeros]) * 10**zeros
+    zeros = decoder.bits(4)
+    bits = START_BITS[zeros] + 5
+    value = decoder.bits(bits)
+    return EPOCH_NS + (value - 2**bits if value >= 2 ** (bits - 1) else value) * 10**zeros
 
-    def varint() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            value |= (data[at] & 127) << shift
-            shift += 7
-            at += 1
-            if data[at - 1] < 128:
-                return value
 
-    def signed() -> int:
-        value = varint()
-        return value // 2 if value % 2 == 0 else -(value + 1) // 2
+def step_of(decoder: Decoder, rows: int) -> int:
+    """What so many rows take, ns."""
+    zeros = decoder.bits(4)
+    return USUAL_STEPS_NS[zeros - 10] * rows if zeros > 9 else unfolded(decoder.bits(decoder.bits(6))) * 10**zeros
 
-    kind, start_unit, unit = data[0], 10 ** (data[1] & 15), 10 ** (data[1] >> 4)
-    seq, n, start, step = varint(), varint(), signed(), signed()
-    decoder = Decoder(data, at)
-    offsets = [step * row for row in range(n)]
+
+def read(data: bytes, kind: int, width: int) -> dict[str, Any]:
+    """clock, seq, times_ns [n], counts [n][width], flags [n]; kind: lower half of the block's first byte."""
+    decoder = Decoder(data, 0)
+    zeros = decoder.bits(2)
+    n = decoder.gamma() * 10**zeros
+    seq, start_ns = decoder.word(), start_of(decoder)
     if kind & 4:
+        span_ns, unit = step_of(decoder, n - 1), 10 ** decoder.bits(4)
+        more = decoder.bits(3) if kind & 8 else 0
         strays = series(decoder, n)
-        if kind & 32:
+        if more & 4:
             strays = [high * 2**32 + low % 2**32 for low, high in zip(strays, series(decoder, n), strict=True)]
-        each, rest = divmod(step, n - 1)
-        offsets = [stray + each * row + rest * row // (n - 1) for row, stray in enumerate(strays)]
-    flags = flag_runs(decoder, n) if kind & 8 else [0] * n
+        each, rest = divmod(span_ns, n - 1)
+        line = [(each * row + rest * row // (n - 1)) // unit for row in range(n)]
+        offsets = [(stray + even) * unit for stray, even in zip(strays, line, strict=True)]
+    else:
+        step_ns = step_of(decoder, 1)
+        more = decoder.bits(3) if kind & 8 else 0
+        offsets = [step_ns * row for row in range(n)]
+    flags = flag_runs(decoder, n) if more & 1 else [0] * n
     columns = []
     holes = [False] * n
     for _ in range(width):
-        holes = hole_runs(decoder, n, holes) if kind & 16 else holes
+        holes = hole_runs(decoder, n, holes) if more & 2 else holes
         present = holes.count(False)
         values = iter(series(decoder, present) if present else [])
         columns.append([MISSING if hole else next(values) for hole in holes])
     return {
         "clock": kind & 3,
         "seq": seq,
-        "times_ns": [EPOCH_NS + start * start_unit + offset * unit for offset in offsets],
+        "times_ns": [start_ns + offset for offset in offsets],
         "counts": [list(row) for row in zip(*columns, strict=True)],
         "flags": flags,
     }

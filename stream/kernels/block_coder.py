@@ -1,4 +1,4 @@
-"""A whole block but for its names: the numbers of the header, times, flags, which values are missing, and the values.
+"""A whole block but for its names: number of rows, sequence, times, flags, which values are missing, and the values.
 
 The format is told, byte by byte, in docs/wire-format.md.
 """
@@ -14,8 +14,12 @@ from stream.kernels.range_coder import (
     finish_writing,
     get_bits,
     get_gamma,
+    get_number,
+    get_word,
     put_bits,
     put_gamma,
+    put_number,
+    put_word,
     start_reading,
     start_writing,
 )
@@ -26,51 +30,41 @@ Flags = NDArray[np.uint16]
 MISSING = -(2**31)
 EPOCH_NS = 1_577_836_800_000_000_000
 """2020-01-01, from which the first time is counted."""
-UNEVEN, FLAGGED, HOLED, WIDE = 4, 8, 16, 32
-"""Bits of the second byte, above two bits of the clock: times are uneven, some row has flags, some value is missing,
-times stray by 2**31 units and more."""
+CLOCK, UNEVEN, MORE = 3, 4, 8
+"""Bits of the block's kind: the state of the clock, 0 to 2; times are uneven; something of what follows is so."""
+MOST_CLOCK = 2
+FLAGGED, HOLED, WIDE = 1, 2, 4
+"""Some row has flags, some value is missing, times stray by 2**31 units and more."""
 MOST_ZEROS = 9
+ROUND_ROWS = 3
+"""So many zeros at the end of the number of rows are left out."""
+FAR_START = 10
+"""In place of the zeros of the first time: it is outside the usual years."""
+START_BITS = np.array([59, 56, 53, 50, 46, 43, 40, 36, 33, 30], np.int64)
+"""For each number of zeros, bits of a time from 2020 to April 2038; five more hold any."""
+FAR_BITS = 5
+USUAL_STEPS_NS = np.array([1_000_000_000, 100_000_000, 10_000_000, 60_000_000_000, 500_000_000, 200_000_000], np.int64)
+"""Steps in place of the zeros of one, from MOST_ZEROS + 1 on."""
+STEP_BITS = 6
+STRAYS_OFF = 4.0
+MOST_SPAN_NS = 1 << 60
+"""A clock that goes further within a block is taken as it is."""
 RUN_BITS = 16
 NONE_MISSING, AS_BEFORE, OWN_HOLES = 0, 1, 2
-GOOD, CUT_SHORT, TOO_LONG, UNKNOWN_BITS, BAD_TIME, BAD_RUNS = 0, 1, 2, 3, 4, 5
+GOOD, TOO_LONG, UNKNOWN_BITS, BAD_TIME, BAD_RUNS = 0, 1, 2, 3, 4
 """What `read_block` found."""
 
 
 @leaf
-def put_varint(out: Bytes, place: int, value: np.uint64) -> int:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow (LEB128)."""
-    while value >= np.uint64(128):
-        out[place] = (value & np.uint64(127)) | np.uint64(128)
-        value >>= np.uint64(7)
-        place += 1
-    out[place] = value
-    return place + 1
-
-
-@leaf
-def get_varint(data: Bytes, place: int, end: int) -> tuple[np.uint64, int]:
-    """The number, and where the next one is: beyond `end` when this one is cut short."""
-    value = np.uint64(0)
-    for index in range(10):
-        if place + index >= end:
-            break
-        byte = np.uint64(data[place + index])
-        value |= (byte & np.uint64(127)) << np.uint64(7 * index)
-        if byte < np.uint64(128):
-            return value, place + index + 1
-    return value, end + 1
-
-
-@leaf
-def folded(value: int) -> np.uint64:
+def folded(value: int) -> int:
     """0, -1, 1, -2... as 0, 1, 2, 3..."""
-    return np.uint64(value << 1 ^ value >> 63)
+    return value << 1 ^ value >> 63
 
 
 @leaf
-def unfolded(value: np.uint64) -> int:
+def unfolded(value: int) -> int:
     """What `folded` was given."""
-    return int(np.int64(value >> np.uint64(1))) ^ -int(np.int64(value & np.uint64(1)))
+    return value >> 1 ^ -(value & 1)
 
 
 @leaf
@@ -81,6 +75,87 @@ def zeros_of(value: int) -> int:
         value //= 10
         zeros += 1
     return zeros
+
+
+@leaf
+def put_rows(state: State, out: Bytes, n: int) -> None:
+    """How many rows; usually a round number."""
+    zeros = min(zeros_of(n), ROUND_ROWS)
+    put_bits(state, out, zeros, 2)
+    put_gamma(state, out, n // 10**zeros)
+
+
+@leaf
+def get_rows(state: State, data: Bytes, end: int, most: int) -> int:
+    """What `put_rows` was given; more than `most` when it was."""
+    zeros = get_bits(state, data, end, 2)
+    return int(min(get_gamma(state, data, end), most + 1) * 10**zeros)
+
+
+@leaf
+def put_start(state: State, out: Bytes, time_ns: int) -> None:
+    """The first time."""
+    start_ns = time_ns - EPOCH_NS
+    zeros = zeros_of(start_ns)
+    start = start_ns // 10**zeros
+    bits = START_BITS[zeros]
+    if 0 <= start < 1 << bits:
+        put_bits(state, out, zeros, 4)
+        put_number(state, out, start, bits)
+    else:
+        put_bits(state, out, FAR_START, 4)
+        put_bits(state, out, zeros, 4)
+        put_number(state, out, start, bits + FAR_BITS)
+
+
+@leaf
+def get_start(state: State, data: Bytes, end: int) -> tuple[int, bool]:
+    """What `put_start` was given, and whether it was."""
+    zeros = get_bits(state, data, end, 4)
+    far = zeros == FAR_START
+    if far:
+        zeros = get_bits(state, data, end, 4)
+    known = zeros <= MOST_ZEROS
+    zeros = min(zeros, MOST_ZEROS)
+    bits = START_BITS[zeros] + FAR_BITS * far
+    start = get_number(state, data, end, bits)
+    if far and start >> (bits - 1) & 1:
+        # Twice, for 2**64 is no int64.
+        start -= 1 << (bits - 1)
+        start -= 1 << (bits - 1)
+    return EPOCH_NS + start * 10**zeros, known
+
+
+@leaf
+def put_step(state: State, out: Bytes, step_ns: int, rows: int, off_ns: int) -> int:
+    """What `rows` rows take together, as a usual step or the shortest number that is off by no more; returns that."""
+    for index in range(len(USUAL_STEPS_NS)):
+        usual_ns = USUAL_STEPS_NS[index] * rows
+        if abs(usual_ns - step_ns) <= off_ns:
+            put_bits(state, out, MOST_ZEROS + 1 + index, 4)
+            return int(usual_ns)
+    zeros = MOST_ZEROS
+    step = (step_ns + 10**zeros // 2) // 10**zeros
+    while abs(step * 10**zeros - step_ns) > off_ns:
+        zeros -= 1
+        step = (step_ns + 10**zeros // 2) // 10**zeros
+    put_bits(state, out, zeros, 4)
+    number = folded(step)
+    bits = 0
+    while number >> bits > 0:
+        bits += 1
+    put_bits(state, out, bits, STEP_BITS)
+    put_number(state, out, number, bits)
+    return int(step * 10**zeros)
+
+
+@leaf
+def get_step(state: State, data: Bytes, end: int, rows: int) -> int:
+    """What `put_step` returned."""
+    zeros = get_bits(state, data, end, 4)
+    if zeros > MOST_ZEROS:
+        return int(USUAL_STEPS_NS[zeros - MOST_ZEROS - 1] * rows)
+    return int(unfolded(get_number(state, data, end, get_bits(state, data, end, STEP_BITS))) * 10**zeros)
 
 
 @leaf
@@ -96,12 +171,26 @@ def zeros_of_all(times_ns: Ints) -> int:
 
 
 @leaf
-def strays_of(times_ns: Ints, last: int, unit: int, strays: Ints) -> bool:
-    """How far times are from a straight line through the first and the last, in units; whether int32 holds them."""
+def leeway_ns(times_ns: Ints) -> int:
+    """How far an even clock may be off at the end: some times the mean stray from the line from first to last time.
+
+    That costs nothing in strays, which are predicted, and its number is usually a round one.
+    """
+    n = len(times_ns)
+    span_ns = times_ns[n - 1] - times_ns[0]
+    total = 0.0
+    for row in range(n):
+        total += abs(times_ns[row] - times_ns[0] - on_the_line(span_ns, row, n))
+    return int(STRAYS_OFF * total / n)
+
+
+@leaf
+def strays_of(times_ns: Ints, span_ns: int, unit: int, strays: Ints) -> bool:
+    """How far times are from an even clock that takes `span_ns`, in units; whether int32 holds them."""
     n = len(times_ns)
     narrow = True
     for row in range(n):
-        strays[row] = (times_ns[row] - times_ns[0]) // unit - on_the_line(last, row, n)
+        strays[row] = (times_ns[row] - times_ns[0]) // unit - on_the_line(span_ns, row, n) // unit
         narrow &= -(2**31) <= strays[row] < 2**31
     return narrow
 
@@ -115,8 +204,8 @@ def on_the_line(last: int, row: int, n: int) -> int:
 
 @leaf
 def is_even(times_ns: Ints) -> bool:
-    """Whether all steps are alike."""
-    even = True
+    """Whether all steps are alike, and none of them is years."""
+    even = len(times_ns) < 2 or -MOST_SPAN_NS <= times_ns[1] - times_ns[0] <= MOST_SPAN_NS
     for row in range(2, len(times_ns)):
         even &= times_ns[row] - times_ns[row - 1] == times_ns[1] - times_ns[0]
     return even
@@ -236,7 +325,7 @@ def any_far(times_ns: Ints) -> bool:
     """Whether differences of times could overflow; then they are sent as they are, modulo 2**64."""
     found = False
     for row in range(len(times_ns)):
-        found |= not -(2**62) <= times_ns[row] <= 2**62
+        found |= not -(2**62) < times_ns[row] < 2**62 or abs(times_ns[row] - times_ns[0]) > MOST_SPAN_NS
     return found
 
 
@@ -250,32 +339,30 @@ def write_block(
     cumulative: NDArray[np.uint32],
     reach: Ints,
     out: Bytes,
-) -> int:
-    """A block of n >= 1 rows into `out`, which has room; returns how many bytes that took."""
+) -> tuple[int, int]:
+    """A block of n >= 1 rows into `out`, which has room; its kind, and how many bytes that took."""
     n, width = counts.shape
     even = is_even(times_ns)
     flagged, holed = any_flag(flags), any_hole(counts)
+    state = np.zeros(3, np.uint64)
+    start_writing(state, 0)
+    put_rows(state, out, n)
+    put_word(state, out, seq)
+    put_start(state, out, times_ns[0])
     strays = np.zeros(0 if even else n, np.int64)
     wide = False
     if even:
-        dt_ns = times_ns[1] - times_ns[0] if n > 1 else 0
-        zeros = zeros_of(dt_ns)
-        step = dt_ns // 10**zeros
+        put_step(state, out, times_ns[1] - times_ns[0] if n > 1 else USUAL_STEPS_NS[0], 1, 0)
     else:
         far = any_far(times_ns)
+        span_ns, off_ns = (0, 0) if far else (times_ns[n - 1] - times_ns[0], leeway_ns(times_ns))
+        span_ns = put_step(state, out, span_ns, n - 1, off_ns)
         zeros = 0 if far else zeros_of_all(times_ns)
-        step = 0 if far else (times_ns[n - 1] - times_ns[0]) // 10**zeros
-        wide = not strays_of(times_ns, step, 10**zeros, strays)
-    start_ns = times_ns[0] - EPOCH_NS
-    start_zeros = zeros_of(start_ns)
-    out[0] = clock | UNEVEN * (not even) | FLAGGED * flagged | HOLED * holed | WIDE * wide
-    out[1] = start_zeros | zeros << 4
-    place = put_varint(out, 2, np.uint64(seq))
-    place = put_varint(out, place, np.uint64(n))
-    place = put_varint(out, place, folded(start_ns // 10**start_zeros))
-    place = put_varint(out, place, folded(step))
-    state = np.zeros(3, np.uint64)
-    start_writing(state, place)
+        put_bits(state, out, zeros, 4)
+        wide = not strays_of(times_ns, span_ns, 10**zeros, strays)
+    more = FLAGGED * flagged | HOLED * holed | WIDE * wide
+    if more > 0:
+        put_bits(state, out, more, 3)
     values = np.empty(n, np.int32)
     distances = np.empty(n + ORDERS, np.int64)
     if not even:
@@ -297,16 +384,16 @@ def write_block(
                 filled += 1
         if present > 0:
             put_series(values, present, cumulative, reach, distances, state, out)
-    return finish_writing(state, out, place)
+    return clock | UNEVEN * (not even) | MORE * (more > 0), finish_writing(state, out, 0)
 
 
 @kernel
 def read_times(
     times_ns: Ints,
-    strays_sent: int,
     start_ns: int,
-    step: int,
+    step_ns: int,
     unit: int,
+    wide: bool,
     latest_ns: int,
     cumulative: NDArray[np.uint32],
     reach: Ints,
@@ -314,22 +401,22 @@ def read_times(
     state: State,
     data: Bytes,
 ) -> int:
-    """GOOD or BAD_TIME. strays_sent: 0 where the clock is even, else UNEVEN, or UNEVEN | WIDE."""
+    """GOOD or BAD_TIME. unit: of strays, 0 where the clock is even; step_ns: of a row, where it is uneven of all."""
     n, end = len(times_ns), len(data)
     values = np.zeros(n, np.int32)
     distances = np.empty(n + ORDERS, np.int64)
     times_ns[:] = 0
-    if strays_sent & UNEVEN:
+    if unit > 0:
         get_series(n, cumulative, reach, guess, distances, state, data, end, values)
         times_ns[:] = values
-    if strays_sent & WIDE:
+    if wide:
         get_series(n, cumulative, reach, guess, distances, state, data, end, values)
         for row in range(n):
             times_ns[row] = int(np.int64(values[row])) << 32 | times_ns[row] & 0xFFFFFFFF
     found = GOOD
     for row in range(n):
-        offset = times_ns[row] + (on_the_line(step, row, n) if strays_sent else step * row)
-        times_ns[row] = start_ns + offset * unit
+        offset_ns = (times_ns[row] + on_the_line(step_ns, row, n) // unit) * unit if unit > 0 else step_ns * row
+        times_ns[row] = start_ns + offset_ns
         if not -latest_ns <= times_ns[row] <= latest_ns:
             found = BAD_TIME
     return found
@@ -366,51 +453,44 @@ def read_columns(
 
 @kernel
 def read_block(
-    data: Bytes, width: int, most: int, latest_ns: int, cumulative: NDArray[np.uint32], reach: Ints, guess: Bytes
-) -> tuple[int, int, int, Ints, Counts, Flags]:
-    """What `write_block` wrote: GOOD or what is wrong, clock, seq, times, counts, flags.
+    data: Bytes,
+    kind: int,
+    width: int,
+    most: int,
+    latest_ns: int,
+    cumulative: NDArray[np.uint32],
+    reach: Ints,
+    guess: Bytes,
+) -> tuple[int, int, Ints, Counts, Flags]:
+    """What `write_block` wrote: GOOD or what is wrong, seq, times, counts, flags.
 
     most: rows that are allowed; latest_ns: how far from 1970 times may be. Of damaged bytes any values.
     """
     end = len(data)
-    kind, zeros_sent = (int(np.int64(data[0])), int(np.int64(data[1]))) if end > 1 else (0, 0)
-    start_zeros, zeros = zeros_sent & 15, zeros_sent >> 4
-    sent_seq, place = get_varint(data, 2, end)
-    rows, place = get_varint(data, place, end)
-    start, place = get_varint(data, place, end)
-    stride, place = get_varint(data, place, end)
-    strays_sent = kind & (UNEVEN | WIDE)
+    state = np.zeros(3, np.uint64)
+    start_reading(state, data, 0, end)
+    rows = get_rows(state, data, end, most)
+    seq = get_word(state, data, end)
+    start_ns, known = get_start(state, data, end)
+    uneven = kind & UNEVEN != 0
+    step_ns = get_step(state, data, end, max(rows - 1, 1) if uneven else 1)
+    zeros = get_bits(state, data, end, 4) if uneven else 0
+    more = get_bits(state, data, end, 3) if kind & MORE else 0
+    wide = more & WIDE != 0
     found = GOOD
-    if place > end:
-        found = CUT_SHORT
-    elif rows < 1 or rows > most:
+    if rows > most:
         found = TOO_LONG
-    elif kind >= 64 or start_zeros > MOST_ZEROS or zeros > MOST_ZEROS or sent_seq >= np.uint64(2**32):
+    elif not known or zeros > MOST_ZEROS or seq >= 2**32 or kind & CLOCK > MOST_CLOCK:
         found = UNKNOWN_BITS
-    elif strays_sent == WIDE or (strays_sent and rows < 3):
+    elif (wide and not uneven) or (uneven and rows < 2):
         found = BAD_TIME
-    n = int(np.int64(rows)) if found == GOOD else 0
-    seq = int(np.int64(sent_seq)) if found == GOOD else 0
+    n = rows if found == GOOD else 0
     times_ns, counts, flags = np.empty(n, np.int64), np.empty((n, width), np.int32), np.zeros(n, np.uint16)
     if found == GOOD:
-        state = np.zeros(3, np.uint64)
-        start_reading(state, data, place, end)
-        start_ns = EPOCH_NS + unfolded(start) * 10**start_zeros
-        found = read_times(
-            times_ns,
-            strays_sent,
-            start_ns,
-            unfolded(stride),
-            10**zeros,
-            latest_ns,
-            cumulative,
-            reach,
-            guess,
-            state,
-            data,
-        )
-        if found == GOOD and kind & FLAGGED and not get_flags(flags, state, data, end):
+        unit = 10**zeros if uneven else 0
+        found = read_times(times_ns, start_ns, step_ns, unit, wide, latest_ns, cumulative, reach, guess, state, data)
+        if found == GOOD and more & FLAGGED and not get_flags(flags, state, data, end):
             found = BAD_RUNS
         if found == GOOD:
-            found = read_columns(counts, kind & HOLED != 0, cumulative, reach, guess, state, data)
-    return found, kind & 3, seq, times_ns, counts, flags
+            found = read_columns(counts, more & HOLED != 0, cumulative, reach, guess, state, data)
+    return found, seq, times_ns, counts, flags

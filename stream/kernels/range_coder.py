@@ -18,6 +18,7 @@ WHOLE = np.uint64(2**64 - 1)
 WORD = np.uint64(2**32)
 U1, U8, U16, U24, U32, U56 = (np.uint64(shift) for shift in (1, 8, 16, 24, 32, 56))
 BYTE = np.uint64(255)
+GAMMA_BITS = 5
 
 
 @part
@@ -31,7 +32,7 @@ def carry(out: Bytes, place: int) -> None:
 
 
 @part
-def put_word(out: Bytes, place: int, low: np.uint64) -> None:
+def put_bytes(out: Bytes, place: int, low: np.uint64) -> None:
     """The four highest bytes of `low`."""
     out[place] = low >> U56
     out[place + 1] = (low >> np.uint64(48)) & BYTE
@@ -55,7 +56,7 @@ def put_bits(state: State, out: Bytes, value: int, bits: int) -> None:
     if moved < low:
         carry(out, int(np.int64(state[PLACE])))
     if span < WORD:
-        put_word(out, int(np.int64(state[PLACE])), moved)
+        put_bytes(out, int(np.int64(state[PLACE])), moved)
         state[PLACE] += np.uint64(4)
         moved <<= U32
         span <<= U32
@@ -74,12 +75,19 @@ def put_number(state: State, out: Bytes, value: int, bits: int) -> None:
 
 @leaf
 def put_gamma(state: State, out: Bytes, value: int) -> None:
-    """A number of 1 to 2**62 (Elias' gamma code): how many bits follow the highest, in 6 bits; and those."""
+    """A number of 1 to 2**32 - 1 (Elias' gamma code): how many bits follow the highest, in 5 bits; and those."""
     bits = 0
     while value >> (bits + 1) > 0:
         bits += 1
-    put_bits(state, out, bits, 6)
+    put_bits(state, out, bits, GAMMA_BITS)
     put_number(state, out, value - (1 << bits), bits)
+
+
+@leaf
+def put_word(state: State, out: Bytes, value: int) -> None:
+    """A number of 0 to 2**32 - 1, small ones in few bits: half of it, and its last bit."""
+    put_gamma(state, out, (value >> 1) + 1)
+    put_bits(state, out, value & 1, 1)
 
 
 @leaf
@@ -102,7 +110,7 @@ def finish_writing(state: State, out: Bytes, first: int) -> int:
 
 
 @part
-def get_word(data: Bytes, place: int, end: int) -> np.uint64:
+def get_bytes(data: Bytes, place: int, end: int) -> np.uint64:
     """Four bytes as a number; zeros beyond the end."""
     word = np.uint64(0)
     for index in range(place, place + 4):
@@ -113,7 +121,7 @@ def get_word(data: Bytes, place: int, end: int) -> np.uint64:
 @leaf
 def start_reading(state: State, data: Bytes, place: int, end: int) -> None:
     """The first byte is at `place`."""
-    state[CODE] = (get_word(data, place, end) << U32) | get_word(data, place + 4, end)
+    state[CODE] = (get_bytes(data, place, end) << U32) | get_bytes(data, place + 4, end)
     state[RANGE] = WHOLE
     state[PLACE] = place + 8
 
@@ -125,7 +133,7 @@ def get_bits(state: State, data: Bytes, end: int, bits: int) -> int:
     value = min(state[CODE] // span, (U1 << np.uint64(bits)) - U1)
     code = state[CODE] - value * span
     if span < WORD:
-        code = (code << U32) | get_word(data, int(np.int64(state[PLACE])), end)
+        code = (code << U32) | get_bytes(data, int(np.int64(state[PLACE])), end)
         state[PLACE] += np.uint64(4)
         span <<= U32
     state[CODE], state[RANGE] = code, span
@@ -147,6 +155,13 @@ def get_number(state: State, data: Bytes, end: int, bits: int) -> int:
 
 @leaf
 def get_gamma(state: State, data: Bytes, end: int) -> int:
-    """What `put_gamma` was given; of damaged bytes any number from 1 on."""
-    bits = min(get_bits(state, data, end, 6), 61)
+    """What `put_gamma` was given; of damaged bytes any number from 1 to 2**32 - 1."""
+    bits = get_bits(state, data, end, GAMMA_BITS)
     return (1 << bits) + get_number(state, data, end, bits)
+
+
+@leaf
+def get_word(state: State, data: Bytes, end: int) -> int:
+    """What `put_word` was given; of damaged bytes any number below 2**33."""
+    half = get_gamma(state, data, end) - 1
+    return half << 1 | get_bits(state, data, end, 1)

@@ -1,8 +1,11 @@
 """One series of whole numbers as bytes: predicted, and what is left coded by how far it was off of late.
 
-In the stream: the first value; a bit that says whether all are like it; if not, gain, order, reflection coefficients
-and the first distance to expect; then each value by one symbol of the scale's distribution and, for coarse scales,
-the lower bits as they are.
+In the stream: the first value; a bit that says whether all are like it; if not, gain, order, tempo, reflection
+coefficients and the first distance to expect; then each value by one symbol of the scale's distribution and, for coarse
+scales, the lower bits as they are.
+
+How far values will be off is told from two means of how far they were, one of the last few rows and one of the last
+hundred. The tempo says how few, and how much they weigh: where sizes last, the last values say more than the others.
 """
 
 import math
@@ -14,8 +17,10 @@ from stream.kernels import kernel, leaf, part
 from stream.kernels.distribution import LOWEST_OCTAVE, PHASES, SCALES, TOTAL
 from stream.kernels.prediction import (
     FRACTION,
+    GAINS,
     LARGEST_Q,
     ORDERS,
+    ROOM,
     UNIT,
     Ints,
     advanced,
@@ -34,10 +39,12 @@ from stream.kernels.range_coder import (
     State,
     carry,
     get_bits,
+    get_bytes,
     get_gamma,
     get_number,
     get_word,
     put_bits,
+    put_bytes,
     put_gamma,
     put_number,
     put_word,
@@ -50,12 +57,16 @@ LARGEST_EXPECTED = (1 << EXPECTED_BITS) - 1
 MOST_SHIFTED = 28
 LOWEST = 1 << LOWEST_OCTAVE
 SHARP = 1 << 52
+HASTE = np.array([3, 1, 2, 1], np.int64)
+"""For each tempo: 2**haste rows are `near`..."""
+WEIGHT = np.array([1, 2, 5, 5], np.int64)
+"""...and weigh so many eighths."""
 
 
 @part
-def scale_of(near: int, long: int) -> int:
-    """Four times the octave, and the quarter in it, of 3/8 of the last few distances and 5/8 of the last hundred."""
-    mix = min(max((3 * near + 5 * long) >> 3, LOWEST), SHARP)
+def scale_of(near: int, long: int, weight: int) -> int:
+    """Four times the octave, and the quarter in it, of `weight` eighths of `near` and the rest of `long`."""
+    mix = min(max(long + (weight * (near - long) >> 3), LOWEST), SHARP)
     return int(np.float64(mix).view(np.int64) >> 50) - ((1023 + LOWEST_OCTAVE) << 2)
 
 
@@ -67,7 +78,7 @@ def expected_of(code: int) -> int:
 
 @part
 def learned(
-    value: int, level: int, forecast: int, row: int, gain: int, near: int, long: int, stray: int
+    value: int, level: int, forecast: int, row: int, gain: int, haste: int, near: int, long: int, stray: int
 ) -> tuple[int, int, int, int, int]:
     """What a value teaches: its distance for later forecasts, the level, the two mean distances, whether it strayed.
 
@@ -82,13 +93,13 @@ def learned(
         return (
             distance,
             advanced(level, distance, row, gain),
-            near + ((off - near) >> 3),
+            near + ((off - near) >> haste),
             long + ((min(off, 4 * long + 2048) - long) >> 7),
             0,
         )
     side = 1 if missed > 0 else -1
     off = most << 3
-    near, long = near + ((off - near) >> 3), long + ((min(off, 4 * long + 2048) - long) >> 7)
+    near, long = near + ((off - near) >> haste), long + ((min(off, 4 * long + 2048) - long) >> 7)
     if side == stray or gain == 0:
         return forecast - level + side * most if gain == 0 else 0, value << FRACTION, near, long, side
     distance = forecast - level + side * most
@@ -109,18 +120,13 @@ def wrapped(value: int) -> int:
     return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
-@leaf
-def put_first(state: State, out: Bytes, value: int) -> None:
-    """A number of 32 bits and its sign."""
-    put_gamma(state, out, (value << 1 ^ value >> 63) + 1)
-
-
 @kernel
 def put_series(
     values: Counts, n: int, cumulative: NDArray[np.uint32], reach: Ints, distances: Ints, state: State, out: Bytes
 ) -> None:
     """Values int32 [n >= 1]; distances: room for n + ORDERS."""
-    put_first(state, out, int(np.int64(values[0])))
+    first = int(np.int64(values[0]))
+    put_word(state, out, first << 1 ^ first >> 63)
     if n == 1:
         return
     alike = True
@@ -131,25 +137,28 @@ def put_series(
     put_bits(state, out, int(alike), 1)
     if alike:
         return
-    reflections = np.zeros(ORDERS, np.int64)
-    spent = np.zeros(2)
-    gain, order = analyse(values, n, reflections, spent)
-    expected = code_of(spent[1])
-    put_bits(state, out, gain, 3)
+    scratch = np.zeros(2 * ORDERS, np.int64)
+    reflections, coefficients = scratch[:ORDERS], scratch[ORDERS:]
+    gain, order, tempo, left = analyse(values, n, reflections, distances.view(np.float64), np.empty(ROOM))
+    expected = code_of(left)
+    put_bits(state, out, gain, 2)
     put_bits(state, out, order, 4)
+    put_bits(state, out, tempo, 2)
     for index in range(order):
         put_bits(state, out, reflections[index] + LARGEST_Q, 5)
     put_bits(state, out, expected, EXPECTED_BITS)
-    put_rest(values, n, gain, reflections, order, expected, cumulative, reach, distances, state, out)
+    coefficients_of(reflections, order, coefficients)
+    put_rest(values, n, GAINS[gain], coefficients, order, tempo, expected, cumulative, reach, distances, state, out)
 
 
-@kernel
+@leaf
 def put_rest(  # noqa: PLR0915
     values: Counts,
     n: int,
     gain: int,
-    reflections: Ints,
+    coefficients: Ints,
     order: int,
+    tempo: int,
     expected: int,
     cumulative: NDArray[np.uint32],
     reach: Ints,
@@ -158,14 +167,13 @@ def put_rest(  # noqa: PLR0915
     out: Bytes,
 ) -> None:
     """All values but the first."""
-    coefficients = np.zeros(ORDERS, np.int64)
-    coefficients_of(reflections, order, coefficients)
     c0, c1, c2, c3, c4, c5, c6, c7 = coefficients
     distances[: ORDERS + 1] = 0
     low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
     level = int(np.int64(values[0])) << FRACTION
     near = long = expected_of(expected)
     stray = 0
+    haste, weight = HASTE[tempo], WEIGHT[tempo]
     for row in range(1, n):
         value = int(np.int64(values[row]))
         at = row + ORDERS
@@ -182,7 +190,7 @@ def put_rest(  # noqa: PLR0915
                 + c7 * distances[at - 8]
             ) >> UNIT
         eighths = forecast >> (FRACTION - 3)
-        scale = scale_of(near, long)
+        scale = scale_of(near, long, weight)
         shift = 0
         if scale >= SCALES:
             shift = min((scale - SCALES + 4) >> 2, MOST_SHIFTED)
@@ -203,7 +211,7 @@ def put_rest(  # noqa: PLR0915
             carry(out, place)
         low = moved
         if span < WORD:
-            put_word(out, place, low)
+            put_bytes(out, place, low)
             place += 4
             low <<= U32
             span <<= U32
@@ -214,7 +222,7 @@ def put_rest(  # noqa: PLR0915
                 carry(out, place)
             low = moved
             if span < WORD:
-                put_word(out, place, low)
+                put_bytes(out, place, low)
                 place += 4
                 low <<= U32
                 span <<= U32
@@ -225,12 +233,12 @@ def put_rest(  # noqa: PLR0915
                 put_gamma(state, out, (bucket - widest if bucket >= 0 else -bucket - widest - 1) + 1)
             put_number(state, out, over & ((1 << shift) - 1), shift)
             low, span, place = state[LOW], state[RANGE], int(np.int64(state[PLACE]))
-        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, near, long, stray)
+        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, haste, near, long, stray)
     state[LOW], state[RANGE], state[PLACE] = low, span, place
 
 
 @kernel
-def get_series(
+def get_series(  # noqa: PLR0915
     n: int,
     cumulative: NDArray[np.uint32],
     reach: Ints,
@@ -242,30 +250,42 @@ def get_series(
     values: Counts,
 ) -> None:
     """What `put_series` was given, into values int32 [n]; of damaged bytes any values."""
-    folded = get_gamma(state, data, end) - 1
+    folded = get_word(state, data, end)
     first = wrapped(folded >> 1 ^ -(folded & 1))
     values[:n] = first
     if n == 1 or get_bits(state, data, end, 1) == 1:
         return
-    gain = get_bits(state, data, end, 3)
+    gain = GAINS[get_bits(state, data, end, 2)]
     order = min(get_bits(state, data, end, 4), ORDERS)
-    reflections = np.zeros(ORDERS, np.int64)
+    tempo = get_bits(state, data, end, 2)
+    haste, weight = HASTE[tempo], WEIGHT[tempo]
+    scratch = np.zeros(2 * ORDERS, np.int64)
+    reflections, coefficients = scratch[:ORDERS], scratch[ORDERS:]
     for index in range(order):
         reflections[index] = min(get_bits(state, data, end, 5) - LARGEST_Q, LARGEST_Q)
-    coefficients = np.zeros(ORDERS, np.int64)
     coefficients_of(reflections, order, coefficients)
     near = long = expected_of(get_bits(state, data, end, EXPECTED_BITS))
     stray = 0
     distances[: ORDERS + 1] = 0
     level = first << FRACTION
+    c0, c1, c2, c3, c4, c5, c6, c7 = coefficients
+    code, span, place = state[CODE], state[RANGE], int(np.int64(state[PLACE]))
     for row in range(1, n):
         at = row + ORDERS
-        forecast = int(np.int64(0))
-        for index in range(order):
-            forecast += coefficients[index] * distances[at - 1 - index]
-        forecast = level + (forecast >> UNIT)
+        forecast = level
+        if order > 0:
+            forecast += (
+                c1 * distances[at - 2]
+                + c2 * distances[at - 3]
+                + c3 * distances[at - 4]
+                + c4 * distances[at - 5]
+                + c5 * distances[at - 6]
+                + c6 * distances[at - 7]
+                + c7 * distances[at - 8]
+                + c0 * distances[at - 1]
+            ) >> UNIT
         eighths = forecast >> (FRACTION - 3)
-        scale = scale_of(near, long)
+        scale = scale_of(near, long, weight)
         shift = 0
         if scale >= SCALES:
             shift = min((scale - SCALES + 4) >> 2, MOST_SHIFTED)
@@ -273,25 +293,29 @@ def get_series(
         base = ((eighths + 4) >> (3 + shift)) << shift
         table = scale * PHASES + (((eighths + 4) >> shift) & 7)
         widest = reach[scale]
-        part = state[RANGE] >> U16
-        sought = min(state[CODE] // part, np.uint64(TOTAL - 1))
+        part = span >> U16
+        sought = min(code // part, np.uint64(TOTAL - 1))
         symbol = int(np.int64(guess[table, sought >> np.uint64(10)]))
         while np.uint64(cumulative[table, symbol + 1]) <= sought:
             symbol += 1
         below = np.uint64(cumulative[table, symbol])
-        code = state[CODE] - below * part
+        code -= below * part
         span = part * (np.uint64(cumulative[table, symbol + 1]) - below)
         if span < WORD:
-            code = (code << U32) | get_word(data, int(np.int64(state[PLACE])), end)
-            state[PLACE] += np.uint64(4)
+            code = (code << U32) | get_bytes(data, place, end)
+            place += 4
             span <<= U32
-        state[CODE], state[RANGE] = code, span
         bucket = symbol - widest
-        if symbol == 2 * widest:
-            negative = get_bits(state, data, end, 1)
-            beyond = get_gamma(state, data, end) - 1
-            bucket = -beyond - widest - 1 if negative else beyond + widest
-        rest = get_number(state, data, end, shift)
+        rest = int(np.int64(0))
+        if shift > 0 or symbol == 2 * widest:
+            state[CODE], state[RANGE], state[PLACE] = code, span, place
+            if symbol == 2 * widest:
+                negative = get_bits(state, data, end, 1)
+                beyond = get_gamma(state, data, end) - 1
+                bucket = -beyond - widest - 1 if negative else beyond + widest
+            rest = get_number(state, data, end, shift)
+            code, span, place = state[CODE], state[RANGE], int(np.int64(state[PLACE]))
         value = wrapped(base + (bucket << shift) + rest)
         values[row] = value
-        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, near, long, stray)
+        distances[at], level, near, long, stray = learned(value, level, forecast, row, gain, haste, near, long, stray)
+    state[CODE], state[RANGE], state[PLACE] = code, span, place

@@ -14,6 +14,7 @@ from stream.block import MISSING, Block, Channel, Clock, Samples
 from stream.codec import MAX_PAYLOAD_BYTES, MAX_SAMPLES, decode, encode, warm_up
 from stream.errors import DecodeError
 from stream.kernels.distribution import CENTRAL, SCALES, TABLES
+from stream.kernels.prediction import LARGEST_MOVE, restlessness
 from stream.wire_names import names_to_bytes
 from tests import naive_codec
 
@@ -86,7 +87,8 @@ def test_the_document_read_slowly_gives_the_same(kind: int, clock: int) -> None:
     for n in (1, 2, 3, 9, 70):
         block = block_of(series(kind, n, 2, rng), times(clock, n, rng), rng.integers(0, 2, n) * 5)
         names = names_to_bytes(block.station, block.sensor, block.samples.channels)
-        read = naive_codec.read(encode(block)[9 + len(names) : -4], 2)
+        payload = encode(block)
+        read = naive_codec.read(payload[9 + len(names) : -4], payload[0] & 15, 2)
         assert read["times_ns"] == block.samples.times_ns.tolist()
         assert read["counts"] == block.samples.counts.tolist()
         assert read["flags"] == block.samples.flags.tolist()
@@ -163,12 +165,34 @@ def test_names_units_and_lsbs_come_back(lsb: float, names: str, station: str) ->
         assert back.same_as(block)
 
 
-@pytest.mark.parametrize("n", [100, 1000])
-def test_header_framing_and_checksum_take_at_most_32_bytes(n: int) -> None:
-    block = block_of(np.zeros((n, 3)), 1_715_000_000_100_000_000 + np.arange(n) * 100_000_000)
-    block = Block("HON", "fge", 2**64 - 1, 10_000, block.samples, Clock.SYNCED)
-    values = 4  # a byte and a bit a channel: its first value, and that the others are alike
-    assert len(encode(block)) - values <= 32
+WHOLE_NS, ODD_NS = 1_715_000_000_000_000_000, 1_715_000_000_123_456_789
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "step_ns", "n"),
+    [
+        (ODD_NS, 1_000_000_000, 1000),
+        (ODD_NS, 100_000_000, 600),
+        (ODD_NS, 60_000_000_000, 10),
+        (WHOLE_NS, 1_143_000_000, 997),
+        (WHOLE_NS, 7_812_500, 1280),
+        (WHOLE_NS, 333_333_333, 100),
+        (WHOLE_NS - 50 * 365 * 86_400 * 10**9, 1_000_000_000, 100),
+    ],
+)
+def test_header_framing_and_checksum_take_at_most_32_bytes(start_ns: int, step_ns: int, n: int) -> None:
+    block = block_of(np.zeros((n, 3)), start_ns + np.arange(n) * step_ns)
+    block = Block("HON", "fge", 2**64 - 1, 5_000, block.samples, Clock.SYNCED)
+    value_bits = 3 * 7  # each channel's first value, 0, and that the others are alike
+    assert 8 * len(encode(block)) - value_bits <= 8 * 32
+
+
+def test_jitter_of_single_nanoseconds_costs_what_it_is_and_not_an_odd_step() -> None:
+    rng = np.random.default_rng(3)
+    even = 1_715_000_000_123_456_789 + np.arange(1000) * 10**9
+    late = rng.integers(0, 1 << 20, 1000)
+    odd, noisy = (len(encode(block_of(np.zeros((1000, 1)), even + stray))) for stray in (late * 0, late))
+    assert noisy - odd < 1000 * 20.6 / 8
 
 
 def test_an_even_clock_costs_nothing_a_row() -> None:
@@ -188,6 +212,25 @@ def test_a_spike_or_a_step_does_not_spoil_the_rows_after_it() -> None:
     base, spike, step = (len(encode(block_of(each, np.arange(1000)))) for each in (quiet, spiky, stepped))
     assert spike - base < 30
     assert step - base < 80
+
+
+def test_bursts_cost_what_they_are_and_not_the_quiet_rows_around_them() -> None:
+    rng = np.random.default_rng(8)
+    noise = np.convolve(rng.normal(0, 6, 1009), np.hanning(12)[1:-1], "valid")[:1000]
+    ramps = np.zeros(1000)
+    for start in (130, 350, 610, 820):
+        ramps[start:] += rng.choice((-1, 1)) * 20_000 * np.clip(np.arange(1000 - start) / 12, 0, 1)
+    quiet, restless = (len(encode(block_of(np.rint(x)[:, None], np.arange(1000)))) for x in (noise, noise + ramps))
+    assert restless - quiet < 240  # 48 rows; by least squares and with the slow tempo it is 264
+
+
+def test_restlessness_is_that_of_its_definition() -> None:
+    rng = np.random.default_rng(9)
+    for kind in (1, 2, 4, 5, 6):
+        values = series(kind, 200, 1, rng)[:, 0].astype(np.int32)
+        sizes = 2 * np.minimum(np.abs(np.diff(values.astype(np.int64))), LARGEST_MOVE) + 1
+        wanted = (sizes[2:] * sizes[:-2]).mean() / sizes.mean() ** 2
+        assert restlessness(values, 200) == pytest.approx(wanted)
 
 
 @settings(max_examples=300, deadline=None)
@@ -243,9 +286,10 @@ def test_a_payload_over_the_limit_is_refused_unread() -> None:
 
 def test_another_version_is_named() -> None:
     raw = bytearray(encode(VECTORS["quiet"])[:-4])
-    raw[0] = 0xB3
-    with pytest.raises(DecodeError, match="version 3 is not known here"):
-        decode(sealed(bytes(raw)))
+    for first, version in ((0xB2, 2), (0xD1, 4)):
+        raw[0] = first
+        with pytest.raises(DecodeError, match=f"version {version} is not known here"):
+            decode(sealed(bytes(raw)))
 
 
 def test_times_that_nobody_believes_are_refused() -> None:
