@@ -6,7 +6,6 @@ the store in the end; memory is of the gateway's processes, the most that was se
 """
 
 import argparse
-import asyncio
 import json
 import tempfile
 import threading
@@ -17,7 +16,6 @@ import numpy as np
 
 from benchmarks import servers
 from benchmarks.mqtt_load import CHANNELS, SENSOR, Load, Packet, field_counts, publication
-from gateway.stores.sqlite import SqliteStore
 from stream.block import Block, Samples
 from stream.codec import encode
 from stream.instant import SECOND_NS
@@ -47,15 +45,6 @@ def planned(seconds: int, start_ns: int) -> tuple[list[Packet], np.ndarray]:
     return packets, np.array([one[0] for one in made])
 
 
-async def stored(path: Path) -> int:
-    """Samples in the store."""
-    store = await SqliteStore.open(path, read_only=True)
-    try:
-        return sum(one.samples for one in await store.sensors())
-    finally:
-        await store.close()
-
-
 def measure(seconds: int, workers: int) -> dict[str, float]:
     """One run."""
     with tempfile.TemporaryDirectory(prefix="magwatch-fleet-") as temporary:
@@ -80,7 +69,7 @@ def measure(seconds: int, workers: int) -> dict[str, float]:
             watching.join()
             load.close()
             cpu_s = gateway.cpu_s() - before_s
-            held = asyncio.run(stored(folder / "data" / "samples.db"))
+            held = servers.embedded_samples(folder / "data" / "samples.db")
     lag_s = outcome.done_s - begun_s + skew_s - due_s
     p50, p99 = np.nanpercentile(lag_s, [50, 99])
     sent = seconds * (SLOW + FAST * FAST_HZ)

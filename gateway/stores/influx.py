@@ -39,7 +39,7 @@ from stream.errors import MagwatchError
 
 log = logging.getLogger(__name__)
 
-_MOST_LINES = 10_000
+_MOST_LINES = 20_000
 _MOST_KNOWN = 10_000
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stream.block import MAX_COUNT, Channel, Samples
 from stream.kernels.line_protocol import FLAGS_AND_TIME_BYTES, MOST_DECIMALS, NUMBER_BYTES, write_lines
 
-LINES = 5_000
+LINES = 20_000
 """A request has at least so many where there are so many: below it InfluxDB spends its time on requests."""
 MOST_BYTES = 8_000_000
 """InfluxDB 3 takes 10 MB at once."""

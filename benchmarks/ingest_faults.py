@@ -1,0 +1,207 @@
+"""Under full load with something wrong: a database that is out of order, and messages that nobody can use.
+
+`outage`: the load goes on pushing as fast as it is let, with more blocks in flight than gateway and broker hold
+together; the database is away for so long, then everything has to be in it. Memory is of the gateway's processes.
+`poisoned`: 10,000 bad messages of four kinds among 100,000 good blocks, in rounds: broker, gateway and store are new in
+each, and the same number of good blocks comes by itself and with the bad ones among them, in turns the one or the other
+first. `of_clean` is what is left of the rate of the good blocks, the median of the rounds.
+"""
+
+import contextlib
+import json
+import sqlite3
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import servers
+from benchmarks.mqtt_load import Load, Packet, blocks, poison
+
+STATIONS = 20
+DOWN_VECTORS, DOWN_BLOCKS, DOWN_WINDOW = 100, 40_000, 15_000
+RESEND_S = 5.0
+GOOD, BAD, VECTORS = 100_000, 10_000, 10
+POISON = {
+    b"junk": "not a block: it starts with the byte 0x6a, not with 0xb2",
+    b"\xb2" * 60: "checksum does not match: the block was damaged on its way",
+    b"\xb1" * 40: "block format version 1 is not known here (known: 2)",
+    b'{"t": 1}': "not a block: it starts with the byte 0x7b, not with 0xb2",
+}
+"""What is sent, and the reason that it has to be refused for."""
+
+
+def outage(store: str, seconds: float) -> dict[str, Any]:
+    """The embedded store's file is held by somebody else for so long; an InfluxDB is stopped and started again."""
+    packets = blocks(STATIONS, DOWN_BLOCKS // STATIONS, DOWN_VECTORS)
+    warm = blocks(STATIONS, 500, DOWN_VECTORS, boot=2, start_ns=time.time_ns() - 40 * 86_400 * 10**9)
+    resident_mb: list[float] = []
+    over = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary, contextlib.ExitStack() as stack:
+        folder = Path(temporary)
+        database = stack.enter_context(_DATABASES[store](folder))
+        port = stack.enter_context(servers.mosquitto(folder))
+        gateway = stack.enter_context(servers.gateway(folder, port, 1, database.table))
+        load = Load(port)
+        load.run(warm, within_s=60)
+        start_mb = gateway.rss_mb()
+
+        def down() -> None:
+            time.sleep(1.0)
+            database.stop()
+            until_s = time.monotonic() + seconds
+            while time.monotonic() < until_s and not over.is_set():
+                resident_mb.append(gateway.rss_mb())
+                _say(f"down for {seconds - until_s + time.monotonic():.0f} s: gateway {resident_mb[-1]:.0f} MB")
+                time.sleep(min(5.0, seconds / 10))
+            database.start()
+            while not over.wait(0.5):
+                resident_mb.append(gateway.rss_mb())
+
+        stopping = threading.Thread(target=down)
+        stopping.start()
+        outcome = load.run(packets, window=DOWN_WINDOW, resend_s=RESEND_S, within_s=seconds + 300)
+        over.set()
+        stopping.join()
+        load.close()
+        stored = database.samples()
+    sent = (len(packets) + len(warm)) * DOWN_VECTORS
+    return {
+        "store": store,
+        "seconds": seconds,
+        "rss_mb_start": start_mb,
+        "rss_mb_most": max(resident_mb),
+        "grown_mb": max(resident_mb) - start_mb,
+        "samples_sent": sent,
+        "missing": sent - stored,
+        "uncommitted_blocks": outcome.missing,
+        "resent_blocks": outcome.resent,
+        "drained_s": float(np.nanmax(outcome.done_s) - np.nanmin(outcome.sent_s)) - seconds,
+    }
+
+
+def poisoned(rounds: int) -> dict[str, Any]:
+    """The embedded store, one worker."""
+    clean, mixed = [], []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
+            folder = Path(temporary)
+            with servers.mosquitto(folder) as port, servers.gateway(folder, port, 1) as gateway:
+                load = Load(port)
+                load.run(blocks(STATIONS, 500, VECTORS, boot=9, start_ns=time.time_ns() - 10**15), within_s=60)
+                for with_poison in (False, True) if number % 2 else (True, False):
+                    gateway.settle()
+                    rate = _good_rate(load, gateway, 2 + with_poison, BAD if with_poison else 0)
+                    (mixed if with_poison else clean).append(rate)
+                load.close()
+                stored = servers.embedded_samples(folder / "data" / "samples.db")
+                assert stored == (2 * GOOD + 10_000) * VECTORS, f"{stored} samples are in the store"
+        _say(f"round {number + 1}: {clean[-1]:,.0f} good messages/s alone, {mixed[-1]:,.0f} with poison among them")
+    of_clean = [with_it / without for with_it, without in zip(mixed, clean, strict=True)]
+    return {
+        "good": GOOD,
+        "bad": BAD,
+        "vectors_per_block": VECTORS,
+        "clean_per_s": statistics.median(clean),
+        "poisoned_per_s": statistics.median(mixed),
+        "of_clean": statistics.median(of_clean),
+        "rounds": [round(one, 3) for one in of_clean],
+    }
+
+
+def _good_rate(load: Load, gateway: servers.Gateway, boot: int, bad: int) -> float:
+    """Good messages a second; all of them stored, all bad ones refused and kept for their own reason."""
+    packets = blocks(STATIONS, GOOD // STATIONS, VECTORS, boot=boot)
+    wrong = poison(bad, list(POISON))
+    outcome = load.run(_among(packets, wrong), within_s=300)
+    assert outcome.missing == 0, f"{outcome.missing} messages were not answered"
+    reasons = list(POISON.values())
+    for number, packet in enumerate(wrong):
+        assert outcome.refused[str(packet.name)] == reasons[number % len(reasons)], outcome.refused[str(packet.name)]
+    with urllib.request.urlopen(f"{gateway.url}api/v1/quarantine") as answer:  # noqa: S310 - our own loopback URL
+        kept = json.load(answer)["rows"]
+    assert kept == bad or not bad, f"{bad} bad messages, {kept} are in the quarantine"
+    good_s = outcome.done_s[[isinstance(packet.name, tuple) for packet in _among(packets, wrong)]]
+    return float(len(good_s) / (good_s.max() - outcome.sent_s.min()))
+
+
+def _among(good: list[Packet], bad: list[Packet]) -> list[Packet]:
+    """The bad ones evenly among the good ones."""
+    mixed: list[Packet] = []
+    each = len(good) // len(bad) if bad else len(good)
+    for number in range(0, len(good), each):
+        mixed += [*bad[number // each : number // each + 1], *good[number : number + each]]
+    return mixed
+
+
+class _Embedded:
+    """The gateway's own file."""
+
+    table = ""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "data" / "samples.db"
+        self._held: sqlite3.Connection | None = None
+
+    def stop(self) -> None:
+        """Nobody else can write."""
+        self._held = sqlite3.connect(self._path, timeout=60)
+        self._held.execute("BEGIN IMMEDIATE")
+
+    def start(self) -> None:
+        """Everybody can write."""
+        assert self._held is not None
+        self._held.close()
+
+    def samples(self) -> int:
+        """How many it has."""
+        return servers.embedded_samples(self._path)
+
+
+class _Influx:
+    """A server that can be stopped and started at its port."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        self._server = stack.enter_context(servers.influxd(folder))
+        self.table = f'[store]\ntype = "influx"\nurl = "{self._server.url}"\ndatabase = "bench"\n'
+
+    def stop(self) -> None:
+        """As an administrator does it."""
+        self._stack.close()
+
+    def start(self) -> None:
+        """Where it was."""
+        self._server = self._stack.enter_context(servers.influxd(self._folder, self._server.port))
+
+    def samples(self) -> int:
+        """How many can be read."""
+        return self._server.points("bench")
+
+
+@contextlib.contextmanager
+def _embedded(folder: Path) -> Iterator[_Embedded]:
+    yield _Embedded(folder)
+
+
+@contextlib.contextmanager
+def _influx(folder: Path) -> Iterator[_Influx]:
+    with contextlib.ExitStack() as stack:
+        yield _Influx(folder, stack)
+
+
+_DATABASES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Any]]] = {
+    "sqlite": _embedded,
+    "influx": _influx,
+}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
