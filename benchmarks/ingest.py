@@ -192,7 +192,7 @@ def measure(stores: Sequence[str], sizes: Sequence[int], rounds: int) -> dict[st
 
 
 def _line(name: str, vectors: int, workers: int, reached: Sequence[Reached], most: Sequence[Reached]) -> Run:
-    rate, bound = (statistics.median(one.vectors_per_s for one in each) for each in (reached, most))
+    rate, bound = (statistics.median(one.rate_per_s for one in each) for each in (reached, most))
     used_us, least_us = (statistics.median(one.cpu_us for one in each) for each in (reached, most))
     return {
         "store": name,
@@ -202,16 +202,16 @@ def _line(name: str, vectors: int, workers: int, reached: Sequence[Reached], mos
         "limit_vectors_per_s": bound,
         "of_limit": rate / bound,
         "of_limit_by_cpu": least_us / used_us,
-        "rounds": [round(one.vectors_per_s) for one in reached],
-        "limits": [round(one.vectors_per_s) for one in most],
+        "rounds": [round(one.rate_per_s) for one in reached],
+        "limits": [round(one.rate_per_s) for one in most],
         "cpu_us": {part: round(us, 3) for part, us in reached[-1].cpu_us_by_program.items()},
         "limit_cpu_us": {part: round(us, 3) for part, us in most[-1].cpu_us_by_program.items()},
     }
 
 
 def _told(most: Sequence[Reached], reached: dict[int, list[Reached]]) -> str:
-    of_workers = [f"{workers} workers {each[-1].vectors_per_s:,.0f}" for workers, each in reached.items()]
-    return f"{', '.join(of_workers)}; limit {most[-1].vectors_per_s:,.0f} vectors/s"
+    of_workers = [f"{workers} workers {each[-1].rate_per_s:,.0f}" for workers, each in reached.items()]
+    return f"{', '.join(of_workers)}; limit {most[-1].rate_per_s:,.0f} vectors/s"
 
 
 def main() -> None:
@@ -227,8 +227,8 @@ def main() -> None:
     names = options.store or ["sqlite", *(["influx"] if servers.found("influxd") else [])]
     if options.down or options.poison:
         found = {f"outage of {name}": ingest_faults.outage(name, options.down) for name in names if options.down}
-        if options.poison:
-            found["poison"] = ingest_faults.poisoned(options.rounds)
+        for vectors in options.vectors or SIZES[:2] if options.poison else ():
+            found[f"poison among blocks of {vectors}"] = ingest_faults.poisoned(vectors, options.rounds)
     else:
         found = measure(names, options.vectors or SIZES, options.rounds)
     if options.json:

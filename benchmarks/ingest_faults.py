@@ -4,7 +4,8 @@
 together; the database is away for so long, then everything has to be in it. Memory is of the gateway's processes.
 `poisoned`: 10,000 bad messages of four kinds among 100,000 good blocks, in rounds: broker, gateway and store are new in
 each, and the same number of good blocks comes by itself and with the bad ones among them, in turns the one or the other
-first. `of_clean` is what is left of the rate of the good blocks, the median of the rounds.
+first. `of_clean` is what is left of the rate of the good blocks, the median of the rounds; `of_clean_by_cpu` the same
+of the processor time of all processes, which says it on a machine that does other things as well.
 """
 
 import contextlib
@@ -28,9 +29,9 @@ from benchmarks.mqtt_load import Load, Packet, blocks, poison
 STATIONS = 20
 DOWN_VECTORS, DOWN_BLOCKS, DOWN_WINDOW = 100, 40_000, 15_000
 RESEND_S = 5.0
-GOOD, BAD, VECTORS = 100_000, 10_000, 10
+GOOD, BAD, WARM = 100_000, 10_000, 10_000
 POISON = {
-    b"junk": "not a block: it starts with the byte 0x6a, not with 0xb2",
+    b"junk of no kind": "not a block: it starts with the byte 0x6a, not with 0xb2",
     b"\xb2" * 60: "checksum does not match: the block was damaged on its way",
     b"\xb1" * 40: "block format version 1 is not known here (known: 2)",
     b'{"t": 1}': "not a block: it starts with the byte 0x7b, not with 0xb2",
@@ -41,7 +42,7 @@ POISON = {
 def outage(store: str, seconds: float) -> dict[str, Any]:
     """The embedded store's file is held by somebody else for so long; an InfluxDB is stopped and started again."""
     packets = blocks(STATIONS, DOWN_BLOCKS // STATIONS, DOWN_VECTORS)
-    warm = blocks(STATIONS, 500, DOWN_VECTORS, boot=2, start_ns=time.time_ns() - 40 * 86_400 * 10**9)
+    warm = blocks(STATIONS, 500, DOWN_VECTORS, boot=2, start_ns=_long_ago_ns())
     resident_mb: list[float] = []
     over = threading.Event()
     with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary, contextlib.ExitStack() as stack:
@@ -87,40 +88,55 @@ def outage(store: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def poisoned(rounds: int) -> dict[str, Any]:
-    """The embedded store, one worker."""
-    clean, mixed = [], []
+def poisoned(vectors: int, rounds: int) -> dict[str, Any]:
+    """Blocks of so many vectors into the embedded store, one worker."""
+    clean: list[servers.Reached] = []
+    mixed: list[servers.Reached] = []
     for number in range(rounds):
         with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
             folder = Path(temporary)
             with servers.mosquitto(folder) as port, servers.gateway(folder, port, 1) as gateway:
                 load = Load(port)
-                load.run(blocks(STATIONS, 500, VECTORS, boot=9, start_ns=time.time_ns() - 10**15), within_s=60)
+                load.run(blocks(STATIONS, WARM // STATIONS, vectors, boot=9, start_ns=_long_ago_ns()), within_s=60)
                 for with_poison in (False, True) if number % 2 else (True, False):
                     gateway.settle()
-                    rate = _good_rate(load, gateway, 2 + with_poison, BAD if with_poison else 0)
+                    rate = _good_rate(load, gateway, vectors, 2 + with_poison, BAD if with_poison else 0)
                     (mixed if with_poison else clean).append(rate)
                 load.close()
                 stored = servers.embedded_samples(folder / "data" / "samples.db")
-                assert stored == (2 * GOOD + 10_000) * VECTORS, f"{stored} samples are in the store"
-        _say(f"round {number + 1}: {clean[-1]:,.0f} good messages/s alone, {mixed[-1]:,.0f} with poison among them")
-    of_clean = [with_it / without for with_it, without in zip(mixed, clean, strict=True)]
+                assert stored == (2 * GOOD + WARM) * vectors, f"{stored} samples are in the store"
+        alone, among = clean[-1], mixed[-1]
+        _say(
+            f"round {number + 1}: good messages/s {alone.rate_per_s:,.0f} alone, {among.rate_per_s:,.0f} with poison; "
+            f"us of processor time each {alone.cpu_us:.1f} and {among.cpu_us:.1f}"
+        )
+    of_clean = [with_it.rate_per_s / without.rate_per_s for with_it, without in zip(mixed, clean, strict=True)]
+    by_cpu = [without.cpu_us / with_it.cpu_us for with_it, without in zip(mixed, clean, strict=True)]
     return {
         "good": GOOD,
         "bad": BAD,
-        "vectors_per_block": VECTORS,
-        "clean_per_s": statistics.median(clean),
-        "poisoned_per_s": statistics.median(mixed),
+        "vectors_per_block": vectors,
+        "clean_per_s": statistics.median(one.rate_per_s for one in clean),
+        "poisoned_per_s": statistics.median(one.rate_per_s for one in mixed),
         "of_clean": statistics.median(of_clean),
+        "of_clean_by_cpu": statistics.median(by_cpu),
         "rounds": [round(one, 3) for one in of_clean],
+        "rounds_by_cpu": [round(one, 3) for one in by_cpu],
+        "cpu_us": clean[-1].cpu_us_by_program,
+        "poisoned_cpu_us": mixed[-1].cpu_us_by_program,
     }
 
 
-def _good_rate(load: Load, gateway: servers.Gateway, boot: int, bad: int) -> float:
-    """Good messages a second; all of them stored, all bad ones refused and kept for their own reason."""
-    packets = blocks(STATIONS, GOOD // STATIONS, VECTORS, boot=boot)
+def _good_rate(load: Load, gateway: servers.Gateway, vectors: int, boot: int, bad: int) -> servers.Reached:
+    """Good messages a second, and what each cost, the bad ones with them.
+
+    All good ones are stored, all bad ones refused and kept for their own reason.
+    """
     wrong = poison(bad, list(POISON))
-    outcome = load.run(_among(packets, wrong), within_s=300)
+    packets = _among(blocks(STATIONS, GOOD // STATIONS, vectors, boot=boot), wrong)
+    before_s = servers.cpu_by_program()
+    outcome = load.run(packets, within_s=300)
+    cpu_us = servers.cpu_us_since(before_s, GOOD)
     assert outcome.missing == 0, f"{outcome.missing} messages were not answered"
     reasons = list(POISON.values())
     for number, packet in enumerate(wrong):
@@ -128,8 +144,8 @@ def _good_rate(load: Load, gateway: servers.Gateway, boot: int, bad: int) -> flo
     with urllib.request.urlopen(f"{gateway.url}api/v1/quarantine") as answer:  # noqa: S310 - our own loopback URL
         kept = json.load(answer)["rows"]
     assert kept == bad or not bad, f"{bad} bad messages, {kept} are in the quarantine"
-    good_s = outcome.done_s[[isinstance(packet.name, tuple) for packet in _among(packets, wrong)]]
-    return float(len(good_s) / (good_s.max() - outcome.sent_s.min()))
+    good_s = outcome.done_s[[isinstance(packet.name, tuple) for packet in packets]]
+    return servers.Reached(float(len(good_s) / (good_s.max() - outcome.sent_s.min())), cpu_us)
 
 
 def _among(good: list[Packet], bad: list[Packet]) -> list[Packet]:
@@ -201,6 +217,11 @@ _DATABASES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Any]]] 
     "sqlite": _embedded,
     "influx": _influx,
 }
+
+
+def _long_ago_ns() -> int:
+    """A day that no measured block lies in."""
+    return time.time_ns() - 40 * 86_400 * 10**9
 
 
 def _say(text: str) -> None:

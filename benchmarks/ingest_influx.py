@@ -61,7 +61,7 @@ def limit(influx: servers.Influxd, warm: Sequence[bytes], lines: Sequence[bytes]
 
 def best_way(influx: servers.Influxd, warm: Sequence[bytes], lines: Sequence[bytes]) -> tuple[Way, dict[str, float]]:
     """The fastest of TRIED, and what each of them reached."""
-    reached = {Way(*tried): limit(influx, warm, lines[:TRIED_LINES], Way(*tried)).vectors_per_s for tried in TRIED}
+    reached = {Way(*tried): limit(influx, warm, lines[:TRIED_LINES], Way(*tried)).rate_per_s for tried in TRIED}
     named = {f"{way.lines_a_request} lines, {way.connections} connections": rate for way, rate in reached.items()}
     return max(reached, key=reached.__getitem__), named
 

@@ -148,6 +148,7 @@ class Load:
         at = {packet.name: number for number, packet in enumerate(packets)}
         begun_s = pinged_s = time.monotonic()
         last_sent_s = np.full(total, np.inf)
+        done_s: list[float | None] = [None] * total  # a list: single elements of an array are slow
         next_one = done = 0
         waiting = memoryview(b"")
         while done < total and (now_s := time.monotonic()) < begun_s + within_s:
@@ -160,7 +161,8 @@ class Load:
                     out.sent_s[next_one : next_one + most] = last_sent_s[next_one : next_one + most] = now_s
                     next_one += most
                 elif now_s > pinged_s + 0.5:
-                    late = np.flatnonzero(np.isnan(out.done_s[:next_one]) & (last_sent_s[:next_one] < now_s - resend_s))
+                    open_ones = np.array([one is None for one in done_s[:next_one]], bool)
+                    late = np.flatnonzero(open_ones & (last_sent_s[:next_one] < now_s - resend_s))
                     waiting = memoryview(b"".join(packets[number].data for number in late[:window]))
                     last_sent_s[late[:window]] = now_s
                     out.resent += len(late[:window])
@@ -170,13 +172,15 @@ class Load:
             if writable:
                 waiting = waiting[self._socket.send(waiting) :]
             if readable:
+                now_s = time.monotonic()
                 for name, reason in self._answers():
                     number = at.get(name)
-                    if number is not None and np.isnan(out.done_s[number]):
-                        out.done_s[number] = time.monotonic()
+                    if number is not None and done_s[number] is None:
+                        done_s[number] = now_s
                         done += 1
                         if isinstance(name, str):
                             out.refused[name] = reason
+        out.done_s[:] = [np.nan if one is None else one for one in done_s]
         return out
 
     def close(self) -> None:

@@ -187,9 +187,9 @@ class Gateway:
 
 
 class Reached(NamedTuple):
-    """A rate, and what a vector cost in processor time, by program."""
+    """A rate, and what each of what is counted cost in processor time, by program."""
 
-    vectors_per_s: float
+    rate_per_s: float
     cpu_us_by_program: dict[str, float]
 
     @property

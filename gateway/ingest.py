@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.alerts.desk import AlertDesk
-from gateway.arrivals import STORE, Arrival, Audience, seen_in, waits_of
+from gateway.arrivals import STORE, Arrival, Audience, Seen, seen_in, waits_of
 from gateway.commits import Refusals, commits
 from gateway.incoming import Received, RejectedError, block_of, event_or_status_of, told_apart, topic_of
 from gateway.live import Hub
@@ -63,14 +63,12 @@ class Batch:
     messages: Sequence[Message]
     good: Sequence[tuple[Message, Received]]
     bad: Sequence[tuple[Message, str]]
+    seen: Sequence[Seen]
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> "Batch":
-        return cls(messages, *told_apart(messages, block_of))
-
-    @property
-    def received(self) -> list[Received]:
-        return [received for _, received in self.good]
+        good, bad = told_apart(messages, block_of)
+        return cls(messages, good, bad, seen_in(received for _, received in good))
 
     @property
     def blocks(self) -> list[Block]:
@@ -108,7 +106,7 @@ async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
         if batch.good:
             blocks = [(received.block, message.payload) for message, received in batch.good]
             points = await until_done(partial(places.store.append, blocks), STORE, audience.failed)
-            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
+            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in batch.seen]
             await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
             await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
     return refused.result()
@@ -119,7 +117,7 @@ def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
     waits, waited_s = waits_of(batch.messages, time.monotonic())
     arrival = Arrival(
         live=live,
-        seen=seen_in(batch.received),
+        seen=tuple(batch.seen),
         messages=len(batch.messages),
         bytes=sum(len(message.payload) for message in batch.messages),
         refused=len(batch.bad),
