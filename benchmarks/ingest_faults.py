@@ -28,7 +28,7 @@ from benchmarks.mqtt_load import Load, Packet, blocks, poison
 
 STATIONS = 20
 DOWN_VECTORS, DOWN_BLOCKS, DOWN_WINDOW = 100, 40_000, 15_000
-RESEND_S = 5.0
+RESEND_S = 20.0
 GOOD, BAD, WARM = 100_000, 10_000, 10_000
 POISON = {
     b"junk of no kind": "not a block: it starts with the byte 0x6a, not with 0xb2",

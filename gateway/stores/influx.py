@@ -18,8 +18,18 @@ from numpy.typing import NDArray
 from gateway.settings import InfluxSettings
 from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_counting import Counting
-from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
-from gateway.stores.influx_lines import DAY_NS, Lines, Named, channels_line, lines_of, requests, runs_of
+from gateway.stores.influx_http import InfluxServer, all_of, problem
+from gateway.stores.influx_lines import (
+    CONNECTIONS,
+    DAY_NS,
+    MANY_LINES,
+    Lines,
+    Named,
+    channels_line,
+    lines_of,
+    requests,
+    runs_of,
+)
 from gateway.stores.influx_ql import (
     CHANNELS,
     EARLIEST_NS,
@@ -39,7 +49,7 @@ from stream.errors import MagwatchError
 
 log = logging.getLogger(__name__)
 
-_MOST_LINES = 20_000
+_MOST_LINES = MANY_LINES
 _MOST_KNOWN = 10_000
 
 
