@@ -199,7 +199,9 @@ async def test_full_rate_and_minutes_are_kept_for_as_long_as_the_settings_say(ur
     now_ns = time.time_ns()
     store = InfluxStore(settings_of(url, name, keep_days=30, keep_minutes_days=400))
     old, new = block(0, t0_ns=now_ns - 40 * DAY_NS), block(1, t0_ns=now_ns - DAY_NS)
-    assert await store.append([old, new]) == []
+    (refused,) = await store.append([new, old])
+    assert (refused.block, refused.samples, refused.sent) == (1, 1000, old[1])
+    assert refused.reason == "1000 samples are older than the 30 days that are kept (keep_days)"
     assert await samples_in(store) == 1000, "what is older than is kept is not stored"
     assert durations() == {"full": ("720h0m0s", True), "minutes": ("9600h0m0s", False)}
     await store.close()
