@@ -134,9 +134,8 @@ def held_up(tmp_path: Path, mosquitto: Mosquitto, make_gateway: Callable, make_e
         after_s = time.monotonic() - mended
         assert edge.wait(300) == 0, edge.log.read_text()[-2000:]
         ends = both_ends(gateway, mosquitto, tmp_path, stations, start_ns)
-        told = [
-            one for one in gateway.get("api/v1/notifications?limit=500")["notifications"] if one["what"] == "firing"
-        ]
+        notifications = gateway.get("api/v1/notifications?limit=500")["notifications"]
+        told = [one["title"] for one in notifications if one["what"] == "firing"]
         lines = [line for line in gateway.log.read_text().splitlines() if "the store: " in line]
         print(f"\nheld for {HELD_S:.0f} s, stores {after_s:.1f} s after it is mended: {ends}", *lines, sep="\n  ")
         print(f"  alerts: {told}")
