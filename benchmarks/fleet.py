@@ -7,6 +7,7 @@ the store in the end; memory is of the gateway's processes, the most that was se
 
 import argparse
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +23,7 @@ from stream.instant import SECOND_NS
 
 SLOW, FAST = 500, 50
 FAST_HZ = 100
+SAID_EVERY = 30
 HEAD_START_S = 5.0
 """For making the messages: the first block ends so long after the start."""
 
@@ -58,6 +60,9 @@ def measure(seconds: int, workers: int) -> dict[str, float]:
             def watch() -> None:
                 while not over.wait(1.0):
                     resident.append(gateway.rss_mb())
+                    if len(resident) % SAID_EVERY == 0:
+                        said = f"{len(resident)} s: {gateway.cpu_s() - before_s:.1f} s of CPU, {resident[-1]:.0f} MB"
+                        print(said, file=sys.stderr, flush=True)
 
             watching = threading.Thread(target=watch)
             watching.start()
