@@ -2,10 +2,10 @@
 
 `outage`: the load goes on pushing as fast as it is let, with more blocks in flight than gateway and broker hold
 together; the database is away for so long, then everything has to be in it. Memory is of the gateway's processes.
-`poisoned`: 10,000 bad messages of four kinds among 100,000 good blocks, in rounds: broker, gateway and store are new in
-each, and the same number of good blocks comes by itself and with the bad ones among them, in turns the one or the other
-first. `of_clean` is what is left of the rate of the good blocks, the median of the rounds; `of_clean_by_cpu` the same
-of the processor time of all processes, which says it on a machine that does other things as well.
+`poisoned`: 10,000 bad messages of four kinds among 100,000 good blocks, in rounds: the same good blocks come by
+themselves and with the bad ones among them, in turns the one or the other first, each time with a new broker, gateway
+and store. `of_clean` is what is left of the rate of the good blocks, the median of the rounds; `of_clean_by_cpu` says
+the same of the processor time of all processes, also on a machine that does other things as well.
 """
 
 import contextlib
@@ -93,18 +93,8 @@ def poisoned(vectors: int, rounds: int) -> dict[str, Any]:
     clean: list[servers.Reached] = []
     mixed: list[servers.Reached] = []
     for number in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
-            folder = Path(temporary)
-            with servers.mosquitto(folder) as port, servers.gateway(folder, port, 1) as gateway:
-                load = Load(port)
-                load.run(blocks(STATIONS, WARM // STATIONS, vectors, boot=9, start_ns=_long_ago_ns()), within_s=60)
-                for with_poison in (False, True) if number % 2 else (True, False):
-                    gateway.settle()
-                    rate = _good_rate(load, gateway, vectors, 2 + with_poison, BAD if with_poison else 0)
-                    (mixed if with_poison else clean).append(rate)
-                load.close()
-                stored = servers.embedded_samples(folder / "data" / "samples.db")
-                assert stored == (2 * GOOD + WARM) * vectors, f"{stored} samples are in the store"
+        for with_poison in (False, True) if number % 2 else (True, False):
+            (mixed if with_poison else clean).append(_good_rate(vectors, BAD if with_poison else 0))
         alone, among = clean[-1], mixed[-1]
         _say(
             f"round {number + 1}: good messages/s {alone.rate_per_s:,.0f} alone, {among.rate_per_s:,.0f} with poison; "
@@ -127,23 +117,32 @@ def poisoned(vectors: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def _good_rate(load: Load, gateway: servers.Gateway, vectors: int, boot: int, bad: int) -> servers.Reached:
+def _good_rate(vectors: int, bad: int) -> servers.Reached:
     """Good messages a second, and what each cost, the bad ones with them.
 
     All good ones are stored, all bad ones refused and kept for their own reason.
     """
     wrong = poison(bad, list(POISON))
-    packets = _among(blocks(STATIONS, GOOD // STATIONS, vectors, boot=boot), wrong)
-    before_s = servers.cpu_by_program()
-    outcome = load.run(packets, within_s=300)
-    cpu_us = servers.cpu_us_since(before_s, GOOD)
+    packets = _among(blocks(STATIONS, GOOD // STATIONS, vectors), wrong)
+    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
+        folder = Path(temporary)
+        with servers.mosquitto(folder) as port, servers.gateway(folder, port, 1) as gateway:
+            load = Load(port)
+            load.run(blocks(STATIONS, WARM // STATIONS, vectors, boot=2, start_ns=_long_ago_ns()), within_s=60)
+            gateway.settle()
+            before_s = servers.cpu_by_program()
+            outcome = load.run(packets, within_s=300)
+            cpu_us = servers.cpu_us_since(before_s, GOOD)
+            load.close()
+            with urllib.request.urlopen(f"{gateway.url}api/v1/quarantine") as answer:  # noqa: S310 - our own loopback URL
+                kept = json.load(answer)["rows"]
+            stored = servers.embedded_samples(folder / "data" / "samples.db")
     assert outcome.missing == 0, f"{outcome.missing} messages were not answered"
+    assert stored == (GOOD + WARM) * vectors, f"{stored} samples are in the store"
+    assert kept == bad, f"{bad} bad messages, {kept} are in the quarantine"
     reasons = list(POISON.values())
     for number, packet in enumerate(wrong):
         assert outcome.refused[str(packet.name)] == reasons[number % len(reasons)], outcome.refused[str(packet.name)]
-    with urllib.request.urlopen(f"{gateway.url}api/v1/quarantine") as answer:  # noqa: S310 - our own loopback URL
-        kept = json.load(answer)["rows"]
-    assert kept == bad or not bad, f"{bad} bad messages, {kept} are in the quarantine"
     good_s = outcome.done_s[[isinstance(packet.name, tuple) for packet in packets]]
     return servers.Reached(float(len(good_s) / (good_s.max() - outcome.sent_s.min())), cpu_us)
 
