@@ -44,6 +44,7 @@ def outage(store: str, seconds: float) -> dict[str, Any]:
     packets = blocks(STATIONS, DOWN_BLOCKS // STATIONS, DOWN_VECTORS)
     warm = blocks(STATIONS, 500, DOWN_VECTORS, boot=2, start_ns=_long_ago_ns())
     resident_mb: list[float] = []
+    draining_mb: list[float] = []
     over = threading.Event()
     with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary, contextlib.ExitStack() as stack:
         folder = Path(temporary)
@@ -64,7 +65,7 @@ def outage(store: str, seconds: float) -> dict[str, Any]:
                 time.sleep(min(5.0, seconds / 10))
             database.start()
             while not over.wait(0.5):
-                resident_mb.append(gateway.rss_mb())
+                draining_mb.append(gateway.rss_mb())
 
         stopping = threading.Thread(target=down)
         stopping.start()
@@ -78,8 +79,9 @@ def outage(store: str, seconds: float) -> dict[str, Any]:
         "store": store,
         "seconds": seconds,
         "rss_mb_start": start_mb,
-        "rss_mb_most": max(resident_mb),
-        "grown_mb": max(resident_mb) - start_mb,
+        "rss_mb_down": max(resident_mb),
+        "rss_mb_drained": max(draining_mb),
+        "grown_mb": max(resident_mb + draining_mb) - start_mb,
         "samples_sent": sent,
         "missing": sent - stored,
         "uncommitted_blocks": outcome.missing,
