@@ -6,8 +6,8 @@ the store in the end; memory is of the gateway's processes, the most that was se
 """
 
 import argparse
-import asyncio
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -17,13 +17,13 @@ import numpy as np
 
 from benchmarks import servers
 from benchmarks.mqtt_load import CHANNELS, SENSOR, Load, Packet, field_counts, publication
-from gateway.stores.sqlite import SqliteStore
 from stream.block import Block, Samples
 from stream.codec import encode
 from stream.instant import SECOND_NS
 
 SLOW, FAST = 500, 50
 FAST_HZ = 100
+SAID_EVERY = 30
 HEAD_START_S = 5.0
 """For making the messages: the first block ends so long after the start."""
 
@@ -47,15 +47,6 @@ def planned(seconds: int, start_ns: int) -> tuple[list[Packet], np.ndarray]:
     return packets, np.array([one[0] for one in made])
 
 
-async def stored(path: Path) -> int:
-    """Samples in the store."""
-    store = await SqliteStore.open(path, read_only=True)
-    try:
-        return sum(one.samples for one in await store.sensors())
-    finally:
-        await store.close()
-
-
 def measure(seconds: int, workers: int) -> dict[str, float]:
     """One run."""
     with tempfile.TemporaryDirectory(prefix="magwatch-fleet-") as temporary:
@@ -69,6 +60,9 @@ def measure(seconds: int, workers: int) -> dict[str, float]:
             def watch() -> None:
                 while not over.wait(1.0):
                     resident.append(gateway.rss_mb())
+                    if len(resident) % SAID_EVERY == 0:
+                        said = f"{len(resident)} s: {gateway.cpu_s() - before_s:.1f} s of CPU, {resident[-1]:.0f} MB"
+                        print(said, file=sys.stderr, flush=True)
 
             watching = threading.Thread(target=watch)
             watching.start()
@@ -80,7 +74,7 @@ def measure(seconds: int, workers: int) -> dict[str, float]:
             watching.join()
             load.close()
             cpu_s = gateway.cpu_s() - before_s
-            held = asyncio.run(stored(folder / "data" / "samples.db"))
+            held = servers.embedded_samples(folder / "data" / "samples.db")
     lag_s = outcome.done_s - begun_s + skew_s - due_s
     p50, p99 = np.nanpercentile(lag_s, [50, 99])
     sent = seconds * (SLOW + FAST * FAST_HZ)

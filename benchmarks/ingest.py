@@ -1,264 +1,252 @@
-"""How fast samples get from the broker into the store: python -m benchmarks.ingest [--json] [--store ...] [--down S]
+"""How fast samples get from the broker into the store, and what that costs when something is wrong.
+
+    python -m benchmarks.ingest [--json] [--store sqlite|influx] [--vectors N] [--rounds N] [--down S] [--poison]
 
 mosquitto > `magwatch gateway --workers N` > store, all of them and the load on this one machine. The load
 (`benchmarks.mqtt_load`) keeps the edge's contract: a window of uncommitted blocks, and what is not committed is sent
 again. A vector is three counts and a time; each block is another one, of a quiet fluxgate, of one of twenty stations.
 
-`vectors_per_s` counts what is committed, after the first fifth of a run. `limit_vectors_per_s` is what the database
-itself takes of the same samples: the embedded store is handed blocks that are decoded already, InfluxDB lines that are
-built already, 5,000 a request over two connections. `client_batching_vectors_per_s` is influxdb-client's batching mode
-fed with Points, through an nginx that speaks version 2 for an older InfluxDB. `commit_ms` is from publishing to commit
-at a tenth of the rate reached with blocks of 100 and one worker. `--down S`: the database is out of order for so long
-under full load; how much the gateway's memory grows, and what is missing after.
+`vectors_per_s` is of everything that is sent, from the first publication to the last commit, by a gateway that has
+stored others before and has come to rest; afterwards the store is asked how many samples it has, and has to have what
+was sent. `limit_vectors_per_s` is what the database itself takes of the same points, from the first call to the
+end of the last: the embedded store is handed blocks that are decoded already, InfluxDB lines that are built already
+(`benchmarks.ingest_influx`), before and after the gateway's runs. All are medians of `--rounds`; each run of InfluxDB
+has a new database, in a server that has come to rest. `of_limit_by_cpu` compares the processor time that a vector
+costs all processes together, which is what bounds both on a machine that does nothing else, and says the same on one
+that does. `client_batching_vectors_per_s` is influxdb-client's batching
+mode fed with Points, through an nginx that speaks version 2 for an older InfluxDB. `commit_ms` is from publishing to
+commit at a tenth of the rate reached with blocks of 100 and one worker. `--down` and `--poison`: instead of all that,
+`benchmarks.ingest_faults`.
 """
 
 import argparse
 import asyncio
 import contextlib
-import http.client
-import importlib.metadata
 import json
-import sqlite3
+import statistics
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
-from benchmarks import servers
-from benchmarks.mqtt_load import CHANNELS, SENSOR, STEP_NS, Load, Packet, blocks, field_counts
+from benchmarks import ingest_faults, ingest_influx, servers
+from benchmarks.mqtt_load import Load, Packet, blocks
+from benchmarks.servers import Reached
 from gateway.stores.sqlite import SqliteStore
-from stream.block import Block
 from stream.codec import decode
 
 STATIONS = 20
-BLOCKS = {10: 40_000, 100: 40_000, 1000: 12_000}
+BLOCKS = {"sqlite": {10: 40_000, 100: 40_000, 1000: 12_000}, "influx": {10: 40_000, 100: 20_000, 1000: 4_000}}
+"""How many of so many vectors are sent in a run."""
+SIZES = (10, 100, 1000)
+WARM_PART = 10
+"""A tenth as many blocks come before, of a day long ago: whatever starts, has started then."""
 WORKERS = (1, 2)
 LATENCY_S = 10.0
-LINES = 300_000
-LINES_A_REQUEST = 5_000
-POINTS = 60_000
-Run = dict[str, float | int | str | None]
+LONG_AGO_NS = 40 * 86_400 * 10**9
+WITHIN_S = 180.0
+RESEND_S = 60.0
+"""Longer than a window takes: what is stored twice would be counted once."""
+BATCH = 500
+Run = dict[str, Any]
+
+
+def say(text: str) -> None:
+    """How far it is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def store_table(name: str, folder: Path) -> Iterator[str]:
-    """The store's table in the gateway's configuration, with the database behind it running."""
-    if name == "sqlite":
-        yield ""
-        return
-    with servers.influxd(folder) as port:
-        yield f'[store]\ntype = "influx"\nurl = "http://127.0.0.1:{port}"\n'
+def system(workers: int, store: str = "") -> Iterator[tuple[Load, servers.Gateway, Path]]:
+    """Broker and gateway fresh, a load connected to them, and the gateway's data folder."""
+    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
+        folder = Path(temporary)
+        with servers.mosquitto(folder) as port, servers.gateway(folder, port, workers, store) as gateway:
+            load = Load(port)
+            yield load, gateway, folder / "data"
+            load.close()
 
 
-@contextlib.contextmanager
-def system(name: str, workers: int) -> Iterator[tuple[Load, servers.Gateway]]:
-    """Everything fresh, and a load connected to it."""
+class Work:
+    """What a run sends: `blocks` of so many vectors, and before them those that warm everything up."""
+
+    def __init__(self, count: int, vectors: int) -> None:
+        self.vectors = vectors
+        self.blocks = blocks(STATIONS, count // STATIONS, vectors)
+        long_ago_ns = time.time_ns() - LONG_AGO_NS
+        self.warm = blocks(STATIONS, count // WARM_PART // STATIONS, vectors, boot=2, start_ns=long_ago_ns)
+
+    @property
+    def samples(self) -> int:
+        """All of them."""
+        return (len(self.blocks) + len(self.warm)) * self.vectors
+
+    def rate(self, load: Load, settle: Callable[[], None]) -> Reached:
+        """Vectors a second, of a system that is warm and at rest."""
+        warm = load.run(self.warm, resend_s=RESEND_S, within_s=WITHIN_S)
+        settle()
+        before_s = servers.cpu_by_program()
+        outcome = load.run(self.blocks, resend_s=RESEND_S, within_s=WITHIN_S)
+        cpu_us = servers.cpu_us_since(before_s, len(self.blocks) * self.vectors)
+        assert warm.missing == outcome.missing == 0, f"{outcome.missing} blocks were not committed in {WITHIN_S:.0f} s"
+        assert outcome.resent == 0, f"{outcome.resent} blocks had to be sent again"
+        return Reached(outcome.rate_per_s() * self.vectors, cpu_us)
+
+    def check(self, stored: int) -> None:
+        """Everything is in the store once."""
+        assert stored == self.samples, f"{self.samples} samples were sent and committed, {stored} are in the store"
+
+
+def embedded_rate(work: Work, workers: int) -> Reached:
+    """Into the embedded store."""
+    with system(workers) as (load, gateway, data_dir):
+        reached = work.rate(load, gateway.settle)
+        work.check(servers.embedded_samples(data_dir / "samples.db"))
+    return reached
+
+
+def influx_rate(influx: servers.Influxd, work: Work, workers: int) -> Reached:
+    """Into a new database, which is dropped again."""
+    with system(workers, f'[store]\ntype = "influx"\nurl = "{influx.url}"\ndatabase = "bench"\n') as (load, _, _):
+        reached = work.rate(load, influx.settle)
+        work.check(influx.points("bench"))
+    influx.query("DROP DATABASE bench")
+    return reached
+
+
+def embedded_runs(vectors: int, rounds: int) -> list[Run]:
+    """A line for each number of workers."""
+    work = Work(BLOCKS["sqlite"][vectors], vectors)
+    most: list[Reached] = []
+    reached: dict[int, list[Reached]] = {workers: [] for workers in WORKERS}
+    for number in range(rounds):
+        most.append(asyncio.run(embedded_limit(work.blocks)))
+        for workers in WORKERS:
+            reached[workers].append(embedded_rate(work, workers))
+        say(f"sqlite, blocks of {vectors}, round {number + 1}: {_told(most, reached)}")
+    return [_line("sqlite", vectors, workers, reached[workers], most) for workers in WORKERS]
+
+
+def influx_runs(vectors: int, rounds: int) -> list[Run]:
+    """A line for each number of workers; the limit is taken before, between and after."""
+    work = Work(BLOCKS["influx"][vectors], vectors)
+    warm, lines = map(ingest_influx.lines_of_packets, (work.warm, work.blocks))
     with (
         tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary,
-        servers.mosquitto(Path(temporary)) as port,
-        store_table(name, Path(temporary)) as table,
-        servers.gateway(Path(temporary), port, workers, table) as gateway,
+        servers.influxd(Path(temporary)) as influx,
     ):
-        load = Load(port)
-        yield load, gateway
-        load.close()
+        way, ways = ingest_influx.best_way(influx, warm, lines)
+        say(f"influx, blocks of {vectors}: {', '.join(f'{name}: {rate:,.0f}' for name, rate in ways.items())}")
+        most = [ingest_influx.limit(influx, warm, lines, way)]
+        reached: dict[int, list[Reached]] = {workers: [] for workers in WORKERS}
+        for number in range(rounds):
+            for workers in WORKERS:
+                reached[workers].append(influx_rate(influx, work, workers))
+            most.append(ingest_influx.limit(influx, warm, lines, way))
+            say(f"influx, blocks of {vectors}, round {number + 1}: {_told(most, reached)}")
+    return [
+        _line("influx", vectors, workers, reached[workers], most) | {"limit_way": way._asdict()} for workers in WORKERS
+    ]
 
 
-def rate(name: str, vectors: int, workers: int, count: int) -> float:
-    """Vectors a second."""
-    packets = blocks(STATIONS, count // STATIONS, vectors)
-    with system(name, workers) as (load, _):
-        outcome = load.run(packets, within_s=180)
-    return outcome.rate_per_s() * vectors
+async def embedded_limit(packets: Sequence[Packet]) -> Reached:
+    """Vectors a second of blocks that are decoded already."""
+    made = [(decode(packet.payload), packet.payload) for packet in packets]
+    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
+        store = await SqliteStore.open(Path(temporary) / "samples.db")
+        begun, before_s = time.perf_counter(), servers.cpu_by_program()
+        for first in range(0, len(made), BATCH):
+            await store.append(made[first : first + BATCH])
+        taken = time.perf_counter() - begun
+        vectors = sum(len(block.samples) for block, _ in made)
+        cpu_us = servers.cpu_us_since(before_s, vectors)
+        await store.close()
+    return Reached(vectors / taken, cpu_us)
 
 
 def commit_ms(blocks_per_s: float) -> dict[str, float]:
     """p50 and p99 from publishing to commit, embedded store, one worker, blocks of 100, evenly paced."""
     count = max(200, int(blocks_per_s * LATENCY_S)) // STATIONS
     packets = blocks(STATIONS, count, 100)
-    with system("sqlite", 1) as (load, _):
-        load.run(blocks(STATIONS, 20, 100, boot=2), within_s=60)
+    with system(1) as (load, _, _):
+        load.run(blocks(STATIONS, 20, 100, boot=2, start_ns=time.time_ns() - LONG_AGO_NS), within_s=60)
         outcome = load.run(packets, due_s=np.arange(len(packets)) / blocks_per_s, within_s=120)
     p50, p99 = np.percentile(outcome.latency_ms, [50, 99])
     return {"p50": float(p50), "p99": float(p99)}
 
 
-def outage(seconds: float) -> dict[str, float]:
-    """The embedded store's file is held by somebody else for so long, under full load."""
-    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
-        folder = Path(temporary)
-        with servers.mosquitto(folder) as port, servers.gateway(folder, port, 1) as gateway:
-            load = Load(port)
-            load.run(blocks(STATIONS, 200, 100, boot=2), within_s=60)
-            before_mb = gateway.rss_mb()
-            peaks: list[float] = []
-
-            def hold() -> None:
-                with contextlib.closing(sqlite3.connect(folder / "data" / "samples.db", timeout=60)) as held:
-                    held.execute("BEGIN IMMEDIATE")
-                    until = time.monotonic() + seconds
-                    while time.monotonic() < until:
-                        peaks.append(gateway.rss_mb())
-                        time.sleep(0.5)
-
-            holding = threading.Thread(target=hold)
-            holding.start()
-            time.sleep(0.5)
-            outcome = load.run(blocks(STATIONS, 1000, 100), resend_s=5.0, within_s=seconds + 120)
-            holding.join()
-            load.close()
-    missing = int(np.isnan(outcome.done_s).sum())
-    return {"seconds": seconds, "rss_mb": before_mb, "grown_mb": max(peaks) - before_mb, "missing": missing}
-
-
-def limit(name: str, vectors: int, count: int) -> float:
-    """What the database itself takes, in vectors a second."""
-    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
-        folder = Path(temporary)
-        if name == "sqlite":
-            return asyncio.run(_sqlite_limit(folder, blocks(STATIONS, count // STATIONS, vectors)))
-        with servers.influxd(folder) as port:
-            return _influx_limit(port)
-
-
-async def _sqlite_limit(folder: Path, packets: Sequence[Packet]) -> float:
-    made: list[tuple[Block, bytes]] = []
-    for packet in packets:
-        start = packet.data.index(b"/block") + len(b"/block") + 2
-        payload = packet.data[start:]
-        made.append((decode(payload), payload))
-    store = await SqliteStore.open(folder / "samples.db")
-    begun = time.perf_counter()
-    for first in range(0, len(made), 500):
-        await store.append(made[first : first + 500])
-    taken = time.perf_counter() - begun
-    await store.close()
-    return sum(len(block.samples) for block, _ in made) / taken
-
-
-def _influx_limit(port: int) -> float:
-    bodies = [b"\n".join(_lines(first, LINES_A_REQUEST)) for first in range(0, LINES, LINES_A_REQUEST)]
-    _query(port, "CREATE DATABASE bench")
-
-    def send(share: Sequence[bytes]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        for body in share:
-            connection.request("POST", "/write?db=bench", body)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 204, answer.status
-        connection.close()
-
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(send, (bodies[::2], bodies[1::2])))
-    return LINES / (time.perf_counter() - begun)
-
-
-def client_batching() -> float | None:
-    """influxdb-client's batching mode with Points; None where something that it needs is not installed."""
-    try:
-        importlib.metadata.version("influxdb-client")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    from influxdb_client import InfluxDBClient, Point, WriteOptions  # noqa: PLC0415 - half a second
-
-    if not (servers.found("influxd") and servers.found("nginx")):
-        return None
-    counts, start_ns = field_counts(POINTS), time.time_ns() - POINTS * STEP_NS
-    with tempfile.TemporaryDirectory(prefix="magwatch-ingest-") as temporary:
-        folder = Path(temporary)
-        with servers.influxd(folder) as behind, servers.v2_front(folder, behind) as port:
-            _query(behind, "CREATE DATABASE bench")
-            begun = time.perf_counter()
-            with InfluxDBClient(f"http://127.0.0.1:{port}", "", org="magwatch") as client:
-                options = WriteOptions(batch_size=LINES_A_REQUEST, flush_interval=1000, max_close_wait=60_000)
-                with client.write_api(write_options=options) as writing:
-                    for row in range(POINTS):
-                        point = Point("magnetic").tag("station", "load000").tag("sensor", SENSOR)
-                        for column, channel in enumerate(CHANNELS):
-                            point.field(channel.name, counts[row, column] * channel.lsb)
-                        writing.write("bench", record=point.field("flags", 0).time(start_ns + row * STEP_NS))
-            taken_s = time.perf_counter() - begun
-            stored = _query(behind, "SELECT count(x) FROM bench..magnetic")["results"][0]["series"][0]["values"][0][1]
-            assert stored == POINTS, f"influxdb-client lost {POINTS - stored} of {POINTS} points"
-            return POINTS / taken_s
-
-
-def _lines(first: int, count: int) -> list[bytes]:
-    """Line protocol as the gateway writes it, twenty stations in turn by blocks of 100."""
-    start_ns = 1_760_000_000_000_000_000
-    made = []
-    for row, (x, y, z) in enumerate(field_counts(count, seed=first).tolist(), start=first):
-        station = row // 100 % STATIONS
-        values = f"x={x / 100:.2f},y={y / 100:.2f},z={z / 100:.2f},flags=0i"
-        made.append(f"magnetic,sensor={SENSOR},station=load{station:03d} {values} {start_ns + row * STEP_NS}".encode())
-    return made
-
-
-def _query(port: int, text: str) -> dict[str, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("POST", "/query?q=" + quote(text))
-    said: dict[str, Any] = json.load(connection.getresponse())
-    connection.close()
-    return said
-
-
-def measure(stores: Sequence[str], sizes: Sequence[int], down_s: float) -> dict[str, object]:
+def measure(stores: Sequence[str], sizes: Sequence[int], rounds: int) -> dict[str, Any]:
     """All runs, and the latency."""
     runs: list[Run] = []
     for name in stores:
-        batching = client_batching() if name == "influx" else None
+        batching = ingest_influx.client_batching() if name == "influx" else None
         for vectors in sizes:
-            count = BLOCKS[vectors] if name == "sqlite" else max(1000, min(BLOCKS[vectors], 3_000_000 // vectors))
-            most = limit(name, vectors, count)
-            runs += [
-                {
-                    "store": name,
-                    "vectors_per_block": vectors,
-                    "workers": workers,
-                    "vectors_per_s": rate(name, vectors, workers, count),
-                    "limit_vectors_per_s": most,
-                    "client_batching_vectors_per_s": batching,
-                }
-                for workers in WORKERS
-            ]
-    found: dict[str, object] = {"runs": runs}
-    top = [run for run in runs if run["store"] == "sqlite" and run["vectors_per_block"] == 100 and run["workers"] == 1]
+            found = embedded_runs(vectors, rounds) if name == "sqlite" else influx_runs(vectors, rounds)
+            runs += [run | {"client_batching_vectors_per_s": batching} for run in found]
+    found_all: dict[str, Any] = {"runs": runs}
+    top = [run for run in runs if (run["store"], run["vectors_per_block"], run["workers"]) == ("sqlite", 100, 1)]
     if top:
-        found["commit_ms"] = commit_ms(0.1 * float(top[0]["vectors_per_s"] or 0.0) / 100)
-    if down_s:
-        found["outage"] = outage(down_s)
-    return found
+        found_all["commit_ms"] = commit_ms(0.1 * top[0]["vectors_per_s"] / 100)
+    return found_all
+
+
+def _line(name: str, vectors: int, workers: int, reached: Sequence[Reached], most: Sequence[Reached]) -> Run:
+    rate, bound = (statistics.median(one.rate_per_s for one in each) for each in (reached, most))
+    used_us, least_us = (statistics.median(one.cpu_us for one in each) for each in (reached, most))
+    return {
+        "store": name,
+        "vectors_per_block": vectors,
+        "workers": workers,
+        "vectors_per_s": rate,
+        "limit_vectors_per_s": bound,
+        "of_limit": rate / bound,
+        "of_limit_by_cpu": least_us / used_us,
+        "rounds": [round(one.rate_per_s) for one in reached],
+        "limits": [round(one.rate_per_s) for one in most],
+        "cpu_us": {part: round(us, 3) for part, us in reached[-1].cpu_us_by_program.items()},
+        "limit_cpu_us": {part: round(us, 3) for part, us in most[-1].cpu_us_by_program.items()},
+    }
+
+
+def _told(most: Sequence[Reached], reached: dict[int, list[Reached]]) -> str:
+    of_workers = [f"{workers} workers {each[-1].rate_per_s:,.0f}" for workers, each in reached.items()]
+    return f"{', '.join(of_workers)}; limit {most[-1].rate_per_s:,.0f} vectors/s"
 
 
 def main() -> None:
     """Prints a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--store", choices=("sqlite", "influx"), action="append", help="default: both")
-    parser.add_argument("--vectors", type=int, choices=sorted(BLOCKS), action="append", help="of a block; default: all")
-    parser.add_argument("--down", type=float, default=0.0, metavar="S", help="also an outage of the embedded store")
+    parser.add_argument("--store", choices=sorted(BLOCKS), action="append", help="default: both")
+    parser.add_argument("--vectors", type=int, choices=SIZES, action="append", help="of a block; default: all")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--down", type=float, metavar="S", help="only: the database out of order for so long")
+    parser.add_argument("--poison", action="store_true", help="only: messages that nobody can use among good ones")
     options = parser.parse_args()
     names = options.store or ["sqlite", *(["influx"] if servers.found("influxd") else [])]
-    found = measure(names, options.vectors or sorted(BLOCKS), options.down)
+    if options.down or options.poison:
+        found = {f"outage of {name}": ingest_faults.outage(name, options.down) for name in names if options.down}
+        for vectors in options.vectors or SIZES[:2] if options.poison else ():
+            found[f"poison among blocks of {vectors}"] = ingest_faults.poisoned(vectors, options.rounds)
+    else:
+        found = measure(names, options.vectors or SIZES, options.rounds)
     if options.json:
         print(json.dumps(found))
         return
-    for run in found.pop("runs"):
-        print(
-            "  ".join(
-                f"{name} {value:,.0f}" if isinstance(value, float) else f"{name} {value}" for name, value in run.items()
-            )
-        )
+    for run in found.pop("runs", []):
+        print("  ".join(f"{name} {_figure(value)}" for name, value in run.items()))
     for name, figures in found.items():
-        print(name, ", ".join(f"{key} {value:.1f}" for key, value in figures.items()))
+        print(name, ", ".join(f"{key} {_figure(value)}" for key, value in figures.items()))
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,31 @@
 """How long a picture of a long span takes: 24 h of 1 Hz x 3 axes and 30 days of minutes, as 2,000 points.
 
-    python -m benchmarks.reading [--json] [--reads N]
+    python -m benchmarks.reading [--json] [--reads N] [--store sqlite|influx]
 
-The day is stored in blocks of 1, 10, 100 and 1000 vectors, the newest minutes of it as a live stream leaves them: not
-summed up yet. Each read is of the whole span but begins at another second, as somebody's who moves the picture does;
-thread hops and the making of the Trace are in it, HTTP and JSON are not. Beside the two, 30 days of full rate in blocks
-of 100. `limit_ms` is what a read may take.
+In the embedded store the day is stored in blocks of 1, 10, 100 and 1000 vectors, the newest minutes of it as a live
+stream leaves them: not summed up yet. An InfluxDB, which has samples and no blocks, has come to rest. Each read is of
+the whole span but begins at another second, as somebody's who moves the picture does; thread hops and the making of the
+Trace are in it, HTTP and JSON are not. Beside the two, 30 days of full rate in blocks of 100. `limit_ms` is what a read
+may take.
 """
 
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import servers
+from gateway.settings import InfluxSettings
 from gateway.stores import Store, Trace
+from gateway.stores.influx import InfluxStore
 from gateway.stores.sqlite import SqliteStore
 from stream.block import Block, Channel, Samples
 from stream.codec import encode
@@ -55,7 +61,23 @@ async def embedded() -> AsyncIterator[Opened]:
             await store.close()
 
 
-STORES: dict[str, Factory] = {"sqlite": embedded}
+@asynccontextmanager
+async def influx() -> AsyncIterator[Opened]:
+    """An InfluxDB of its own."""
+    with tempfile.TemporaryDirectory(prefix="magwatch-reading-") as folder, servers.influxd(Path(folder)) as server:
+        store = InfluxStore(InfluxSettings(type="influx", url=server.url))
+        try:
+            yield store, partial(asyncio.to_thread, server.settle)
+        finally:
+            await store.close()
+
+
+STORES: dict[str, Factory] = {"sqlite": embedded, "influx": influx}
+ASKED: dict[str, list[tuple[int, int | None]]] = {
+    "sqlite": [*((1, size) for size in SIZES), (30, 100), (30, None)],
+    "influx": [(1, 100), (30, None)],
+}
+"""Days, and vectors a block; without them minutes."""
 
 
 def blocks(seconds: int, size: int) -> Iterator[tuple[Block, bytes]]:
@@ -116,25 +138,32 @@ async def measured(name: str, days: int, size: int | None, reads: int) -> dict[s
     return {"store": name, "days": days, "rate": "1 min" if size is None else "1 s", "vectors_per_block": size} | took
 
 
-async def main(reads: int) -> list[dict[str, object]]:
-    """Every line, of every store that is there."""
-    asked = [*((1, size) for size in SIZES), (30, 100), (30, None)]
-    return [
-        await measured(name, days, size, reads) | {"limit_ms": LIMIT_MS[name]}
-        for name in STORES
-        for days, size in asked
-    ]
+async def measure(stores: Sequence[str], reads: int) -> list[dict[str, object]]:
+    """Every line of every store, told as it goes."""
+    found = []
+    for name in stores:
+        for days, size in ASKED[name]:
+            found.append(await measured(name, days, size, reads) | {"limit_ms": LIMIT_MS[name]})
+            print(" ".join(f"{value!s:>17}" for value in found[-1].values()), file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    """Prints a table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--reads", type=int, default=40)
+    parser.add_argument("--store", choices=sorted(STORES), action="append", help="default: both")
+    options = parser.parse_args()
+    names = options.store or [name for name in STORES if name == "sqlite" or servers.found("influxd")]
+    found = asyncio.run(measure(names, options.reads))
+    if options.json:
+        print(json.dumps({"reads": found}))
+        return
+    print(" ".join(f"{name:>17}" for name in found[0]))
+    for line in found:
+        print(" ".join(f"{value!s:>17}" for value in line.values()))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="How long a picture of a long span takes.")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--reads", type=int, default=40)
-    options = parser.parse_args()
-    found = asyncio.run(main(options.reads))
-    if options.json:
-        print(json.dumps({"reads": found}))
-    else:
-        print(" ".join(f"{name:>17}" for name in found[0]))
-        for line in found:
-            print(" ".join(f"{value!s:>17}" for value in line.values()))
+    main()

@@ -1,6 +1,8 @@
 """What the benchmarks of the gateway run against: real servers as processes of their own, on free loopback ports."""
 
+import asyncio
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -8,14 +10,19 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[1]
 MOSQUITTO = "allow_anonymous true\nmax_inflight_messages 20\nmax_queued_messages 10000\nmax_packet_size 4194304\n"
 """As config/mosquitto.conf, on one port."""
 _READY_S = 60.0
+_SETTLED_S, _LOOK_S, _IDLE = 60.0, 1.0, 0.08
 _V2_FRONT = r"""
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
 events {{ }}
@@ -61,9 +68,9 @@ def mosquitto(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def influxd(folder: Path) -> Iterator[int]:
-    """An InfluxDB's HTTP port, its data in the folder."""
-    port, rpc = free_port(), free_port()
+def influxd(folder: Path, port: int = 0) -> Iterator["Influxd"]:
+    """An InfluxDB, its data in the folder; at a port that is free, where none is given."""
+    port, rpc = port or free_port(), free_port()
     where = {
         "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{rpc}",
         "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{port}",
@@ -74,9 +81,9 @@ def influxd(folder: Path) -> Iterator[int]:
         "INFLUXDB_HTTP_LOG_ENABLED": "false",
         "INFLUXDB_MONITOR_STORE_ENABLED": "false",
     }
-    with _process([str(found("influxd")), "run"], where):
+    with _process([str(found("influxd")), "run"], where) as process:
         _until(lambda: _open(port), "influxd")
-        yield port
+        yield Influxd(process.pid, port)
 
 
 @contextlib.contextmanager
@@ -108,6 +115,44 @@ def gateway(folder: Path, broker_port: int, workers: int, store: str = "", liste
         yield running
 
 
+def embedded_samples(path: Path) -> int:
+    """How many samples can be read in an embedded store."""
+
+    async def counted() -> int:
+        store = await SqliteStore.open(path, read_only=True)
+        try:
+            return sum(one.samples for one in await store.sensors())
+        finally:
+            await store.close()
+
+    return asyncio.run(counted())
+
+
+class Influxd:
+    """A running InfluxDB."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid, self.port, self.url = pid, port, f"http://127.0.0.1:{port}"
+
+    def query(self, text: str) -> list[Any]:
+        """Statements that change something as well; the series of the first one."""
+        url = f"{self.url}/query?" + urllib.parse.urlencode({"q": text})
+        with urllib.request.urlopen(urllib.request.Request(url, b""), timeout=_READY_S) as answer:  # noqa: S310
+            (result, *_) = json.load(answer)["results"]
+        assert "error" not in result, f"{text}: {result['error']}"
+        series: list[Any] = result.get("series", [])
+        return series
+
+    def points(self, database: str) -> int:
+        """How many samples can be read in a database."""
+        series = self.query(f'SELECT count("flags") FROM "{database}".."magnetic"')  # noqa: S608 - our own names
+        return int(series[0]["values"][0][1]) if series else 0
+
+    def settle(self) -> None:
+        """Returns when it has done what was left of earlier work: what it wrote is put together behind its back."""
+        _settle(lambda: cpu_s(self.pid))
+
+
 class Gateway:
     """A running gateway, its workers included."""
 
@@ -136,6 +181,38 @@ class Gateway:
         """Processor time of all its processes so far."""
         return sum(cpu_s(pid) for pid in self.pids())
 
+    def settle(self) -> None:
+        """Returns when it has nothing left to do: what is stored is summed up later."""
+        _settle(self.cpu_s)
+
+
+class Reached(NamedTuple):
+    """A rate, and what each of what is counted cost in processor time, by program."""
+
+    rate_per_s: float
+    cpu_us_by_program: dict[str, float]
+
+    @property
+    def cpu_us(self) -> float:
+        """Of all together."""
+        return sum(self.cpu_us_by_program.values())
+
+
+def cpu_by_program() -> dict[str, float]:
+    """Processor time so far, s: of this process as `load`, of what it has started by the programs' names."""
+    used = {"load": time.process_time()}
+    for task in Path("/proc/self/task").iterdir():
+        for pid in map(int, (task / "children").read_text().split()):
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            name = "gateway" if name.startswith(("python", "magwatch")) else name
+            used[name] = used.get(name, 0.0) + (Gateway(pid, 0).cpu_s() if name == "gateway" else cpu_s(pid))
+    return used
+
+
+def cpu_us_since(before_s: Mapping[str, float], vectors: int) -> dict[str, float]:
+    """Processor time a vector since `before_s`, which `cpu_by_program` told."""
+    return {name: 1e6 * (used_s - before_s[name]) / vectors for name, used_s in sorted(cpu_by_program().items())}
+
 
 def cpu_s(pid: int) -> float:
     """Processor time of a process so far, user and system."""
@@ -161,6 +238,15 @@ def _process(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _settle(used_s: Callable[[], float]) -> None:
+    until = time.monotonic() + _SETTLED_S
+    while time.monotonic() < until:
+        before_s = used_s()
+        time.sleep(_LOOK_S)
+        if used_s() - before_s <= _IDLE * _LOOK_S:
+            return
 
 
 def _until(holds: object, what: str) -> None:

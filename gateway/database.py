@@ -95,12 +95,15 @@ class Database:
             raise StoreUnavailableError(f"{self.path} is open for reading only, or closed")
         async with self._one_writer:
             with self.failures():
+                done = False
                 try:
                     await self._begin(self._writer)
                     yield self._writer
                     await self._writer.commit()
+                    done = True
                 finally:
-                    await self._writer.rollback()  # does nothing after a commit
+                    if not done:  # nothing has begun, or it is half done, or committed just now: one and the same
+                        await self._writer.rollback()
 
     async def _begin(self, writer: aiosqlite.Connection) -> None:
         """Waits until no other process writes, at most _WAIT_S.

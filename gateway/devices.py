@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from gateway.alerts.desk import AlertDesk
-from gateway.arrivals import Audience
+from gateway.arrivals import Audience, seen_in
 from gateway.commits import commits
 from gateway.database import Database
 from gateway.device import Device, Held
@@ -67,7 +67,8 @@ class Devices:
                 (message._replace(payload=encode(block)), Received(block, *span_of(block.samples.times_ns)))
                 for message, block in ready
             ]
-            batch = Batch([message for message, _ in (*done, *bad)], done, bad)
+            came = [message for message, _ in (*done, *bad)]
+            batch = Batch(came, done, bad, seen_in(received for _, received in done))
             if batch.messages:
                 publish(self._link, commits((), (), await stored(batch, self._places, audience)))
                 self._acknowledge(batch.messages)

@@ -7,16 +7,17 @@ broker and at the edge.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from gateway.alerts.desk import AlertDesk
-from gateway.arrivals import STORE, Arrival, Audience, seen_in, waits_of
+from gateway.arrivals import STORE, Arrival, Audience, Seen, seen_in, waits_of
 from gateway.commits import Refusals, commits
 from gateway.incoming import Received, RejectedError, block_of, event_or_status_of, told_apart, topic_of
 from gateway.live import Hub
@@ -47,6 +48,14 @@ RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 HELD_RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
+@dataclass(slots=True)
+class Trouble:
+    """What all batches share that are held up at one place: it is told once, and who gets in first calls the others."""
+
+    told: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where the samples of a batch go, and what is remembered of them before they are committed."""
@@ -54,6 +63,8 @@ class Places:
     store: Store
     due: MinutesDue
     quarantine: Quarantine
+    trouble: Trouble = field(default_factory=Trouble)
+    """Of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +74,12 @@ class Batch:
     messages: Sequence[Message]
     good: Sequence[tuple[Message, Received]]
     bad: Sequence[tuple[Message, str]]
+    seen: Sequence[Seen]
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> "Batch":
-        return cls(messages, *told_apart(messages, block_of))
-
-    @property
-    def received(self) -> list[Received]:
-        return [received for _, received in self.good]
+        good, bad = told_apart(messages, block_of)
+        return cls(messages, good, bad, seen_in(received for _, received in good))
 
     @property
     def blocks(self) -> list[Block]:
@@ -107,8 +116,8 @@ async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
         refused = group.create_task(quarantined(batch.bad, places.quarantine))
         if batch.good:
             blocks = [(received.block, message.payload) for message, received in batch.good]
-            points = await until_done(partial(places.store.append, blocks), STORE, audience.failed)
-            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in seen_in(batch.received)]
+            points = await until_done(partial(places.store.append, blocks), STORE, audience.failed, places.trouble)
+            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in batch.seen]
             await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
             await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
     return refused.result()
@@ -119,7 +128,7 @@ def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
     waits, waited_s = waits_of(batch.messages, time.monotonic())
     arrival = Arrival(
         live=live,
-        seen=seen_in(batch.received),
+        seen=tuple(batch.seen),
         messages=len(batch.messages),
         bytes=sum(len(message.payload) for message in batch.messages),
         refused=len(batch.bad),
@@ -158,13 +167,16 @@ def publish(link: Link, told: dict[str, Commit]) -> None:
 
 
 async def until_done(
-    work: Callable[[], Awaitable[Result]], what: str, failed: Callable[[str], None] | None = None
+    work: Callable[[], Awaitable[Result]],
+    what: str,
+    failed: Callable[[str], None] | None = None,
+    trouble: Trouble | None = None,
 ) -> Result:
     """Holds the batch, unacknowledged, while its place is out of order; the rest waits at the broker and the edge.
 
     What only a person can mend is told once and tried less and less often. `failed` is told of each failure.
     """
-    tries, told = 0, ""
+    tries, trouble = 0, trouble or Trouble()
     while True:
         try:
             result = await work()
@@ -175,13 +187,17 @@ async def until_done(
                 failed(what)
             pauses_s = HELD_RETRY_S if isinstance(wrong, StoreHeldError) else RETRY_S
             pause_s = max(pauses_s[min(tries, len(pauses_s) - 1)], wrong.retry_after_s or 0.0)
-            if str(wrong) != told:
-                told = str(wrong)
+            if str(wrong) != trouble.told:
+                trouble.told = str(wrong)
                 log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
-            await asyncio.sleep(pause_s)
+            trouble.over.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(trouble.over.wait(), pause_s)
             tries += 1
         else:
-            if told:
+            trouble.over.set()
+            if trouble.told:
+                trouble.told = ""
                 log.warning("%s: works again, at the try number %d", what, tries + 1)
             return result
 
@@ -189,7 +205,9 @@ async def until_done(
 async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:
     """Samples that the database will never take are kept beside the messages that could not be used."""
     if points:
-        refusals = [Refusal(messages[point.block].topic, point.sent, point.reason, samples=1) for point in points]
+        refusals = [
+            Refusal(messages[point.block].topic, point.sent, point.reason, samples=point.samples) for point in points
+        ]
         await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
 
 

@@ -1,6 +1,7 @@
 """A worker: a process that stores its share of the blocks and keeps nothing itself. `gateway/workers.py` starts it."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 BEAT_S = 1.0
 GROUP = "magwatch"
 """The shared subscription; gateways on several machines are in the same one."""
+
+
+COLLECTED_EVERY = 50_000
+"""Objects; a batch makes thousands, none of which refers to itself."""
 
 
 class Remote:
@@ -65,6 +70,8 @@ async def work(number: int, end: socket.socket) -> None:
     records = await open_records(settings.data_dir / "gateway.db")
     try:
         await asyncio.to_thread(codec.warm_up)
+        gc.freeze()
+        gc.set_threshold(COLLECTED_EVERY)
         names = [f"{settings.client_id}-{lane}-{number}" for lane in ("blocks", "backlog")]
         asked = [(shared(GROUP, topic),) for topic in (ALL_BLOCKS, ALL_BACKLOG)]
         live, backlog = (

@@ -77,12 +77,16 @@ class StoredSensor:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPoint:
-    """A sample that the database will never take: `row` of the `block`th block of the call, as it was sent, and why."""
+    """What the database will never take: `row` of the `block`th block of the call, as it was sent, and why.
+
+    `samples`: how many, from this row on, are refused for the same reason and lie in what was sent.
+    """
 
     block: int
     row: int
     sent: bytes
     reason: str
+    samples: int = 1
 
 
 class Store(Protocol):

@@ -6,7 +6,6 @@ request means is in influx_writing.py; the loop that comes again with the same b
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -18,8 +17,18 @@ from numpy.typing import NDArray
 from gateway.settings import InfluxSettings
 from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_counting import Counting
-from gateway.stores.influx_http import CONNECTIONS, InfluxServer, all_of, problem
-from gateway.stores.influx_lines import DAY_NS, Lines, Named, channels_line, lines_of, requests, runs_of
+from gateway.stores.influx_http import InfluxServer, all_of, problem
+from gateway.stores.influx_lines import (
+    CONNECTIONS,
+    DAY_NS,
+    MANY_LINES,
+    Lines,
+    Named,
+    channels_line,
+    lines_of,
+    requests,
+    runs_of,
+)
 from gateway.stores.influx_ql import (
     CHANNELS,
     EARLIEST_NS,
@@ -37,9 +46,7 @@ from gateway.stores.influx_writing import Writing
 from stream.block import MISSING, Block, Samples
 from stream.errors import MagwatchError
 
-log = logging.getLogger(__name__)
-
-_MOST_LINES = 10_000
+_MOST_LINES = MANY_LINES
 _MOST_KNOWN = 10_000
 
 
@@ -66,9 +73,12 @@ class InfluxStore:
         self._told: dict[tuple[str, str, str], tuple[Layout, int]] = {}
 
     async def append(self, blocks: Sequence[tuple[Block, bytes]]) -> list[RefusedPoint]:
-        """Several calls may be under way at once; of each, two requests are."""
+        """Several calls may be under way at once; of each, two requests are. What is too old is refused, not sent."""
         async with self._at_work():
-            return await self._keep(SAMPLES, [(block.station, block.sensor, block.samples) for block, _ in blocks])
+            oldest_ns = self._oldest_ns(SAMPLES)
+            named = [(block.station, block.sensor, block.samples) for block, _ in blocks]
+            refused = await self._keep(SAMPLES, named, oldest_ns)
+        return [*_too_old(blocks, oldest_ns, self._settings.keep_days), *refused]
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """In windows, so that a long span fits into memory."""
@@ -111,7 +121,8 @@ class InfluxStore:
             holes = (minutes.counts == MISSING).any(axis=1)
             if holes.any():
                 await self._clear(MINUTE_MEANS, station, sensor, minutes.times_ns[holes])
-            refused = await self._keep(MINUTE_MEANS, [(station, sensor, minutes)])
+            oldest_ns = self._oldest_ns(MINUTE_MEANS)
+            refused = await self._keep(MINUTE_MEANS, [(station, sensor, minutes)], oldest_ns)
         if refused:
             raise StoreError(f"InfluxDB refuses minutes of {station}/{sensor}: {refused[0].reason}")
 
@@ -163,13 +174,14 @@ class InfluxStore:
         self._told = {}
         self._counting.again()
 
-    async def _keep(self, place: Place, named: Sequence[Named]) -> list[RefusedPoint]:
-        await self._tell_channels(place, named)
+    def _oldest_ns(self, place: Place) -> int:
+        """What is older, the database would take and drop."""
         days = self._keep_days[place]
-        oldest_ns = time.time_ns() - days * DAY_NS if days else EARLIEST_NS
+        return time.time_ns() - days * DAY_NS if days else EARLIEST_NS
+
+    async def _keep(self, place: Place, named: Sequence[Named], oldest_ns: int) -> list[RefusedPoint]:
+        await self._tell_channels(place, named)
         runs = await asyncio.to_thread(runs_of, place.measurement, named, oldest_ns)
-        if old := sum(len(samples) for _, _, samples in named) - sum(map(len, runs)):
-            log.warning("%d samples are older than the %s days that %s keeps: not stored", old, days, place)
         pending = deque(requests(runs, self._most_lines))
         refused: list[RefusedPoint] = []
 
@@ -231,3 +243,14 @@ class InfluxStore:
                 await asyncio.to_thread(self._server.ask, delete(place, old))
                 self._counting.again()
         return sum(extent.samples for extent in found.values())
+
+
+def _too_old(blocks: Sequence[tuple[Block, bytes]], oldest_ns: int, keep_days: int | None) -> list[RefusedPoint]:
+    """Of each block that has such samples the whole of it: they are kept apart, and counted."""
+    found = []
+    for number, (block, payload) in enumerate(blocks):
+        old = np.flatnonzero(block.samples.times_ns < oldest_ns)
+        if len(old):
+            reason = f"{len(old)} samples are older than the {keep_days} days that are kept (keep_days)"
+            found.append(RefusedPoint(number, int(old[0]), payload, reason, samples=len(old)))
+    return found

@@ -18,11 +18,10 @@ from influxdb_client.rest import ApiException
 
 from gateway.settings import InfluxSettings
 from gateway.stores import StoreBusyError, StoreError, StoreHeldError, StoreUnavailableError
+from gateway.stores.influx_lines import CONNECTIONS
 from gateway.stores.influx_packed import PACKED, Rows, rows_in
 from stream.errors import MagwatchError
 
-CONNECTIONS = 2
-"""More do not make InfluxDB faster on two cores."""
 TIMEOUT_S = 20.0
 LONGEST_RETRY_AFTER_S = 300.0
 _LARGEST_COMPLAINT = 400

@@ -18,10 +18,14 @@ from stream.kernels.line_protocol import FLAGS_AND_TIME_BYTES, MOST_DECIMALS, NU
 
 LINES = 5_000
 """A request has at least so many where there are so many: below it InfluxDB spends its time on requests."""
+MANY_LINES = 20_000
+"""A request has about so many where there is work for every connection: each costs both ends a little."""
 MOST_BYTES = 8_000_000
 """InfluxDB 3 takes 10 MB at once."""
 FINER = 5
 """Decimals behind the first digit of an LSB that is no decimal number: a value is within 1e-5 LSB of its count."""
+CONNECTIONS = 2
+"""More do not make InfluxDB faster on two cores."""
 DAY_NS = 86_400 * 10**9
 _EXACT = 2**53
 _RESERVED = re.compile(r"(time|flags|station|sensor)$|_")
@@ -157,12 +161,13 @@ def runs_of(measurement: str, named: Sequence[Named], oldest_ns: int) -> list[Ru
 
 
 def requests(runs: Sequence[Run], most_lines: int) -> list[list[Piece]]:
-    """Which rows go into which request: as many requests as have LINES lines, of about the same size.
+    """Which rows go into which request: one for each connection, of LINES lines at least, more where there are many.
 
-    At most `most_lines` each and MOST_BYTES.
+    All of about the same size, at most `most_lines` each and MOST_BYTES.
     """
     total = sum(map(len, runs))
-    size = min(-(-total // max(1, total // LINES)), most_lines)
+    count = min(max(CONNECTIONS, -(-total // MANY_LINES)), max(1, total // LINES))
+    size = min(-(-total // count), most_lines)
     plan: list[list[Piece]] = []
     lines = room = 0
     for run in runs:

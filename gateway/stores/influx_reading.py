@@ -12,8 +12,8 @@ import numpy as np
 
 from gateway.stores import StoreBusyError, Trace
 from gateway.stores.decimation import Thinning, joined
-from gateway.stores.influx_http import CONNECTIONS, Cell, InfluxServer, Series, in_threads
-from gateway.stores.influx_lines import field_of
+from gateway.stores.influx_http import Cell, InfluxServer, Series, in_threads
+from gateway.stores.influx_lines import CONNECTIONS, field_of
 from gateway.stores.influx_ql import CHANNELS, Place, identifier, of_sensor, select, text, within
 from stream.block import Channel
 

@@ -7,6 +7,7 @@ what more there is stays with whoever sent it.
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 MOST_MESSAGES = 2000
@@ -34,16 +35,16 @@ class Inbox:
         self._asleep = False
         self._news = asyncio.Event()
 
-    def put(self, message: Message, loop: asyncio.AbstractEventLoop) -> None:
+    def put(self, messages: Sequence[Message], loop: asyncio.AbstractEventLoop) -> None:
         """From the filling thread: waits while there is no room."""
         with self._room:
-            while self._open and (len(self._waiting) >= MOST_MESSAGES or self._bytes >= MOST_BYTES):
-                self._room.wait()
-            self._waiting.append(message)
-            self._bytes += len(message.payload)
-            asleep, self._asleep = self._asleep, False
-        if asleep and not loop.is_closed():
-            loop.call_soon_threadsafe(self._news.set)
+            for message in messages:
+                while self._open and (len(self._waiting) >= MOST_MESSAGES or self._bytes >= MOST_BYTES):
+                    self._wake(loop)
+                    self._room.wait()
+                self._waiting.append(message)
+                self._bytes += len(message.payload)
+            self._wake(loop)
 
     async def take(self, most: int, most_bytes: int = MOST_BYTES) -> list[Message]:
         """Waits for a message, and takes what came with it: at least one, at most so many, about so many bytes."""
@@ -69,6 +70,12 @@ class Inbox:
         self._bytes -= size
         self._room.notify()
         return taken
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whoever waits for a message, if there is one."""
+        if self._asleep and self._waiting and not loop.is_closed():
+            self._asleep = False
+            loop.call_soon_threadsafe(self._news.set)
 
     def release(self, *, reopen: bool = False) -> None:
         """The filling thread need not wait for room any more, or must again."""

@@ -211,16 +211,21 @@ class Link:
             log.warning("no broker at %s yet: trying again", self._broker.url)
 
         def on_message(_c: paho.Client, _u: object, message: paho.MQTTMessage) -> None:
-            on_publication(Publication(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+            on_publications(
+                [Publication(message.topic, bytes(message.payload), message.retain, message.mid, message.qos)]
+            )
 
-        def on_publication(came: Publication) -> None:
-            if not asked_for(came.topic):
-                # amqtt gives a session that comes back what was meant for another one.
-                log.debug("not asked for: a message on %s", came.topic)
-                client.ack(came.mid, came.qos)
-                return
-            receipt = (came.mid, came.qos, self._connection)
-            self._inbox.put(Message(came.topic, came.payload, came.retained, receipt, time.monotonic()), loop)
+        def on_publications(came: Sequence[Publication]) -> None:
+            now_s, connection = time.monotonic(), self._connection
+            wanted: list[Message] = []
+            for topic, payload, retained, mid, qos in came:
+                if asked_for(topic):
+                    wanted.append(Message(topic, payload, retained, (mid, qos, connection), now_s))
+                else:
+                    # amqtt gives a session that comes back what was meant for another one.
+                    log.debug("not asked for: a message on %s", topic)
+                    client.ack(mid, qos)
+            self._inbox.put(wanted, loop)
 
         def on_publish(_c: paho.Client, _u: object, _m: int, reason: ReasonCode, _p: Properties | None) -> None:
             if reason.is_failure:
@@ -228,7 +233,7 @@ class Link:
 
         client.on_connect, client.on_disconnect, client.on_connect_fail = on_connect, on_disconnect, on_connect_fail
         client.on_message, client.on_publish, client.on_socket_open = on_message, on_publish, on_socket_open
-        client.on_publication = on_publication
+        client.on_publications = on_publications
 
     def _came_up(self) -> None:
         self.connected.set()

@@ -87,9 +87,9 @@ class _ReadAhead:
 
 
 class Client(paho.Client):
-    """As paho's, with `ack_all`; messages come by `on_publication`, on paho's thread."""
+    """As paho's, with `ack_all`; messages come by `on_publications`, on paho's thread, many at once."""
 
-    on_publication: Callable[[Publication], None]
+    on_publications: Callable[[Sequence[Publication]], None]
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Everything that has been read from the socket, not a packet only."""
@@ -99,9 +99,8 @@ class Client(paho.Client):
             piece = self._sock
             if found != MQTTErrorCode.MQTT_ERR_SUCCESS or not isinstance(piece, _ReadAhead):
                 return found
-            if not self._in_packet["command"]:
-                for publication in piece.publications(five=five):
-                    self.on_publication(publication)
+            if not self._in_packet["command"] and (came := list(piece.publications(five=five))):
+                self.on_publications(came)
             if not piece.pending() or self._out_packet:
                 return found
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from benchmarks.ingest_faults import POISON
 from benchmarks.mqtt_load import Load, blocks, poison
 from tests.conftest import Mosquitto, wait_for
 from tests.fleet import Gateway
@@ -66,37 +67,23 @@ def test_a_worker_of_two_killed_twenty_times_under_load_neither_loses_nor_double
     assert stored(gateway) == {f"load{number:03d}": 100 * each for number in range(STATIONS)}
 
 
-def test_poison_is_quarantined_with_its_reason_and_costs_the_good_ones_little(
+def test_poison_is_quarantined_with_its_reason_and_every_good_message_is_stored(
     broker: Mosquitto, make_gateway: Callable
 ) -> None:
+    """What that does to the rate is measured by `python -m benchmarks.ingest --poison`."""
     gateway = make_gateway(broker.url, options=("--workers", "1"))
     connected(gateway, 4)
-    good = blocks(STATIONS, GOOD // STATIONS, 10)
-    bad = poison(BAD, [b"junk", b"\xb2" * 60, b"\xb1" * 40, b'{"t": 1}'])
-    load = Load(broker.port)
-    # Before and after: what is stored already is summed up meanwhile, which takes its time too.
-    alone = [load.run(blocks(STATIONS, GOOD // STATIONS, 10, boot=2), within_s=300).rate_per_s()]
+    good, bad = blocks(STATIONS, GOOD // STATIONS, 10), poison(BAD, list(POISON))
     mixed = []
     each = len(good) // len(bad)
     for number, one in enumerate(bad):
         mixed += [one, *good[number * each : (number + 1) * each]]
+    load = Load(broker.port)
     outcome = load.run(mixed, within_s=300)
-    alone.append(load.run(blocks(STATIONS, GOOD // STATIONS, 10, boot=3), within_s=300).rate_per_s())
     load.close()
-    of_good = np.array([isinstance(packet.name, tuple) for packet in mixed])
-    done_s = np.sort(outcome.done_s[of_good])
-    first = len(done_s) // 5
-    with_poison = (len(done_s) - first) / (done_s[-1] - done_s[first])
-    log.warning("good messages a second: %s alone, %.0f with poison among them", alone, with_poison)
-    assert np.isfinite(outcome.done_s).all()
-    assert stored(gateway) == {f"load{number:03d}": 3 * 10 * GOOD // STATIONS for number in range(STATIONS)}
-    assert len(outcome.refused) == BAD
-    assert Counter(reason.split(":")[0] for reason in outcome.refused.values()).keys() <= {
-        "not a block",
-        "block format version 1 is not known here (known",
-        "checksum does not match",
-    }
+    assert outcome.missing == 0
+    assert stored(gateway) == {f"load{number:03d}": 10 * GOOD // STATIONS for number in range(STATIONS)}
+    reasons = Counter(outcome.refused[one.name] for one in bad)
+    log.warning("%d good messages stored, refused: %s", len(good), dict(reasons))
+    assert [outcome.refused[one.name] for one in bad] == [*POISON.values()] * (BAD // len(POISON))
     assert gateway.get("api/v1/quarantine")["rows"] == BAD
-    assert (
-        with_poison > 0.75 * sum(alone) / 2
-    )  # what is measured, with room for a machine that does other things as well

@@ -30,8 +30,15 @@ def test_readings_of_mosquitto_pub_are_stored_once_shown_and_alarmed_on(mosquitt
     part = {"t": list(range(start_s, start_s + 890)), "x": x[:890].tolist()}
     for _ in range(2):
         publish(part)
-    for row in range(890, 900):
-        publish({"t": start_s + row, "x": float(x[row])})
+    with gateway.open("api/v1/live") as page:
+        assert page.readline() == b"event: hello\n"
+        for row in range(890, 900):
+            publish({"t": start_s + row, "x": float(x[row])})
+        live: list[float] = []
+        while live[-1:] != [float(x[899])]:
+            line = page.readline()
+            if line.startswith(b"data: ") and b"times_ms" in line:
+                live += json.loads(line[6:])["values"][0]
     publish({"x": 1.0})
     wait_for(lambda: len(series()["times_ms"]) == 900, 60, "every reading is stored")
     shown = series()

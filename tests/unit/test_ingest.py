@@ -1,5 +1,6 @@
 """What came over the wire is used or refused with its reason; nothing of it can stop the gateway."""
 
+import asyncio
 import itertools
 import json
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import ingest
 from gateway.commits import ranges
 from gateway.incoming import RejectedError, block_of, event_or_status_of
+from gateway.stores import StoreHeldError
 from stream.block import Block, Channel, Samples
 from stream.codec import encode
 from stream.events import Event, Kind, Severity, event_id
@@ -88,3 +91,30 @@ def test_ranges_hold_exactly_the_numbers(numbers: list[int]) -> None:
     found = ranges(numbers)
     assert {number for first, last in found for number in range(first, last + 1)} == set(numbers)
     assert all(later[0] > earlier[1] + 1 for earlier, later in itertools.pairwise(found))
+
+
+async def test_batches_held_up_at_one_place_are_told_once_and_go_on_when_one_gets_in(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ingest, "HELD_RETRY_S", (0.05, 30.0))
+    shut, tries = True, 0
+
+    async def work() -> int:
+        nonlocal tries
+        tries += 1
+        if shut:
+            raise StoreHeldError("no such database")
+        return tries
+
+    trouble = ingest.Trouble()
+    first = asyncio.create_task(ingest.until_done(work, "the store", None, trouble))
+    while tries < 2:  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0.01)
+    second = asyncio.create_task(ingest.until_done(work, "the store", None, trouble))
+    while tries < 3:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
+    shut = False
+    async with asyncio.timeout(5):
+        assert await second == 4
+        assert await first == 5
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.stores.influx_lines import LINES, MOST_BYTES, Lines, Named, field_of, lines_of, requests, runs_of
+from gateway.stores.influx_lines import MANY_LINES, MOST_BYTES, Lines, Named, field_of, lines_of, requests, runs_of
 from stream.block import MAX_COUNT, MISSING, Channel, Samples
 from stream.kernels.line_protocol import write_lines
 from tests import naive_line_protocol as naive
@@ -111,15 +111,13 @@ def test_names_are_escaped_and_none_can_end_a_line() -> None:
     assert lines.data == rb"magnetic,station=st\ ation\,x\=1,sensor=sen\=sor a\,\ b\=c%0A=7,flags=0i 0" + b"\n"
 
 
-def test_a_request_has_at_least_5000_lines_where_there_are_so_many() -> None:
-    named = [("a", f"s{k % 3}", samples_of(XYZ, [[1, 2, 3]] * 700)) for k in range(33)]
-    plan = [lines_of(pieces) for pieces in requests(runs_of("magnetic", named, 0), 10_000)]
-    sizes = [len(lines) for lines in plan]
-    assert len(sizes) == 23_100 // LINES
-    assert sum(sizes) == 23_100
-    assert min(sizes) > LINES
+@pytest.mark.parametrize(("blocks", "sizes"), [(7, [4900]), (15, [5250] * 2), (33, [11_550] * 2), (100, [17_500] * 4)])
+def test_requests_are_large_and_every_connection_has_one(blocks: int, sizes: list[int]) -> None:
+    named = [("a", f"s{k % 3}", samples_of(XYZ, [[1, 2, 3]] * 700)) for k in range(blocks)]
+    plan = [lines_of(pieces) for pieces in requests(runs_of("magnetic", named, 0), MANY_LINES)]
+    assert [len(lines) for lines in plan] == sizes
     rows = np.concatenate([lines.row_of for lines in plan])
-    assert sorted(map(tuple, rows.tolist())) == [(k, row) for k in range(33) for row in range(700)]
+    assert sorted(map(tuple, rows.tolist())) == [(k, row) for k in range(blocks) for row in range(700)]
 
 
 def test_a_request_of_many_channels_stays_below_what_a_server_takes() -> None:

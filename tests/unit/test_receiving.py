@@ -91,7 +91,7 @@ async def test_a_full_inbox_holds_up_whoever_fills_it_and_drops_nothing(
     monkeypatch.setattr(inbox, "MOST_MESSAGES", most)
     monkeypatch.setattr(inbox, "MOST_BYTES", most_bytes)
     box, loop = Inbox(), asyncio.get_running_loop()
-    filling = threading.Thread(target=lambda: [box.put(message(number, size), loop) for number in range(100)])
+    filling = threading.Thread(target=lambda: box.put([message(number, size) for number in range(100)], loop))
     filling.start()
     await asyncio.sleep(0.1)
     assert filling.is_alive()
@@ -109,7 +109,7 @@ async def test_a_full_inbox_holds_up_whoever_fills_it_and_drops_nothing(
 async def test_a_released_inbox_lets_go_of_whoever_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "MOST_MESSAGES", 1)
     box, loop = Inbox(), asyncio.get_running_loop()
-    filling = threading.Thread(target=lambda: [box.put(message(number), loop) for number in range(3)])
+    filling = threading.Thread(target=lambda: [box.put([message(number)], loop) for number in range(3)])
     filling.start()
     await asyncio.sleep(0.05)
     assert filling.is_alive()
