@@ -15,6 +15,9 @@ const KINDS = {
   evicted: "Samples given up, no room",
 };
 
+/** Every kind that there is, as the wire names it. */
+export const KIND_NAMES = Object.keys(KINDS);
+
 const STATES = { pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved" };
 const SEVERITIES = { info: "Info", warning: "Warning", critical: "Critical" };
 const STATION_STATES = { streaming: "Streaming", late: "Late", silent: "Silent" };
@@ -29,6 +32,9 @@ export const MARKS = [
 
 export const MISSING = 1;
 export const SPIKE = 2;
+export const CLOCK_UNSYNCED = 32;
+/** Samples with one of these have no cleaned value: missing, spike, stuck, saturated, out of range, disturbed. */
+export const CLEAN_WITHOUT = 1 | 2 | 4 | 8 | 16 | 64;
 /** Samples with one of these do not say how large the field is: spike, saturated, out of range. */
 export const OFF_SCALE = 2 | 8 | 16;
 
