@@ -95,7 +95,7 @@ async function fetchAll() {
   alerts.replace(allAlerts);
   history.replace(allEvents);
   stale = null;
-  keepState(allStations, allAlerts, allEvents);
+  remember();
   if (desk.can.silences) silences.refresh().catch((error) => console.info(`magwatch: ${error.message}`));
   explore.stationsChanged();
   router.refreshed();
@@ -137,6 +137,7 @@ async function recheck() {
   rechecked = Date.now();
   try {
     stations.replace(await server.stations());
+    explore.stationsChanged();
     if (!chart.station) await showFirst();
   } catch (error) {
     console.info(`magwatch: ${error.message}`);
@@ -175,6 +176,12 @@ function tick() {
   alerts.tick();
 }
 
+/** Keeps what is known, unless that is itself only remembered. */
+function remember() {
+  if (stale !== null || live.heardMs === null) return;
+  keepState(live.heardMs, [...stations.byName.values()], [...alerts.byId.values()], [...history.byId.values()]);
+}
+
 /** What this device last knew, with its age, until the gateway has answered. */
 function restore() {
   const state = keptState();
@@ -199,7 +206,8 @@ async function begin() {
 
 setInterval(tick, 1000);
 setInterval(recheck, RECHECK_MS);
-setInterval(() => live.connected && keepState([...stations.byName.values()], [...alerts.byId.values()], [...history.byId.values()]), KEEP_MS);
+setInterval(remember, KEEP_MS);
+window.addEventListener("pagehide", remember);
 restore();
 tick();
 router.follow();

@@ -37,9 +37,11 @@ export class Explore {
   show({ query }) {
     const asked = read(query);
     const known = this.state !== null && query.size === 0;
-    if (!known) this.state = asked;
-    if (this.state.picks.length === 0) this.state.picks = usual(this.stations);
-    byId("explore-pick").open = this.state.picks.length === 0;
+    if (!known) {
+      this.state = asked;
+      this.chosen = asked.picks.length > 0;
+    }
+    if (!this.chosen) this.state.picks = usual(this.stations);
     this.change({});
     clearInterval(this.timer);
     this.timer = setInterval(() => this.followed(), FOLLOW_MS);
@@ -50,14 +52,12 @@ export class Explore {
     this.plot.stop();
   }
 
-  /** Stations have come or changed; the first ones are chosen when nothing was. */
+  /** Stations have come or changed: until a person has chosen, the first ones are shown. */
   stationsChanged() {
     if (this.state === null || byId("view-explore").hidden) return;
-    if (this.state.picks.length === 0) {
-      this.state.picks = usual(this.stations);
-      if (this.state.picks.length) this.change({});
-    }
-    this.choices();
+    const picks = this.chosen ? this.state.picks : usual(this.stations);
+    if (picks.map(keyOf).join() !== this.state.picks.map(keyOf).join()) this.change({ picks });
+    else this.choices();
   }
 
   followed() {
@@ -106,6 +106,7 @@ export class Explore {
   }
 
   toggle(pick) {
+    this.chosen = true;
     const key = keyOf(pick);
     const without = this.state.picks.filter((other) => keyOf(other) !== key);
     const picks = without.length < this.state.picks.length ? without : [...without, pick].slice(-MOST_LINES);

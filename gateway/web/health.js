@@ -4,13 +4,16 @@ import { ago, length, now, parse } from "./clock.js";
 import { arrange, byId, el, icon, say } from "./dom.js";
 import * as server from "./server.js";
 import { vitals } from "./vitals.js";
-import { figure, rate, stationStateWord, where } from "./words.js";
+import { blocksToCome, figure, rate, stationStateWord, where } from "./words.js";
 
 const LOOK_MS = 20_000;
 const WINDOW_MS = 120_000;
 const MOST_POINTS = 10_000;
 const MOST_SENSORS = 24;
 const LATE_S = 10;
+
+/** A station counts what it has accepted once a minute; more may be stored by then, and nothing can be said of the rest. */
+const onTheWay = (account) => (account?.in_flight >= 0 ? [["on the way", count(account.in_flight)]] : []);
 
 const count = (number) => (number === null || number === undefined ? "–" : figure(number, 0));
 
@@ -71,7 +74,7 @@ export class Health {
       node.querySelector(".station-icon").replaceChildren(icon(station.state));
     }
     say(node.querySelector(".station-state"), stationStateWord(station.state));
-    const waiting = station.backlog_blocks ? `${count(station.backlog_blocks)} blocks to come` : "no backlog";
+    const waiting = station.backlog_blocks ? blocksToCome(station.backlog_blocks) : "no backlog";
     say(node.querySelector(".station-measures"), [station.version && `magwatch ${station.version}`, where(station.position), waiting].filter(Boolean).join(" · "));
     arrange(node.querySelector(".health-sensors"), station.sensors ?? [], ({ sensor }) => sensor,
       ({ sensor }) => el("section", { class: "health-sensor" }, el("h3", {}, sensor), el("dl", { class: "facts" }), el("dl", { class: "accounts" })),
@@ -92,9 +95,8 @@ export class Health {
     this.fill(part.children[1], facts);
     const account = this.accounts.get(key);
     const lost = ["quarantined", "evicted"];
-    const samples = ["accepted", "stored", "quarantined", "evicted", "in_flight"].map((name) =>
-      [name === "in_flight" ? "on the way" : name, count(name === "in_flight" && account?.[name] < 0 ? null : account?.[name]), lost.includes(name) && account?.[name] > 0]);
-    this.fill(part.children[2], account ? samples : []);
+    const samples = ["accepted", "stored", ...lost].map((name) => [name, count(account?.[name]), lost.includes(name) && account?.[name] > 0]);
+    this.fill(part.children[2], account ? [...samples, ...onTheWay(account)] : []);
   }
 
   fill(list, facts) {

@@ -26,6 +26,6 @@ export function keep(name, value) {
 const STATE = "state";
 
 /** The fleet, its alerts and events as the gateway told them at `at` (ms by this device's clock). */
-export const keepState = (stations, alerts, events) => keep(STATE, { at: Date.now(), stations, alerts, events });
+export const keepState = (at, stations, alerts, events) => keep(STATE, { at, stations, alerts, events });
 export const keptState = () => kept(STATE);
 export const forgetState = () => keep(STATE, null);

@@ -7,9 +7,11 @@ import { sentences, worded } from "./evidence.js";
 import { Plot } from "./plot.js";
 import * as server from "./server.js";
 import { panelsAround, spanOf } from "./trace_around.js";
-import { kindWords, MARKS, severityOf, severityWord, size, stateWord } from "./words.js";
+import { figure, kindWords, MARKS, severityOf, severityWord, size, stateWord } from "./words.js";
 
 const LOOKS = [["Both", { raw: true, cleaned: true }], ["Cleaned", { raw: false, cleaned: true }], ["Raw", { raw: true, cleaned: false }]];
+
+const HOW = "Touch to read, drag to move, pinch to zoom.";
 
 const names = (list) => (list ?? []).map((one) => (typeof one === "string" ? one : one.station));
 
@@ -202,13 +204,12 @@ export class Story {
   }
 
   read(ms, rows) {
-    const shown = ms === null ? [] : rows;
-    arrange(this.values, ms === null ? [] : [{ key: "time" }, ...shown], ({ key }) => key,
+    arrange(this.values, ms === null ? [{ key: "time" }] : [{ key: "time" }, ...rows], ({ key }) => key,
       () => el("li", { class: "value" }, el("span", { class: "value-label" }), el("span", { class: "value-figure" })),
       (node, row) => {
         node.dataset.color = row.color ?? "";
-        say(node.firstElementChild, row.key === "time" ? `${stamp(ms)} UTC` : row.label);
-        say(node.lastElementChild, row.key === "time" ? "" : row.found ? `${Number(row.found.value.toFixed(2))} ${row.unit}` : "–");
+        say(node.firstElementChild, row.key === "time" ? (ms === null ? HOW : `${stamp(ms)} UTC`) : row.label);
+        say(node.lastElementChild, row.key === "time" ? "" : row.found ? `${figure(row.found.value, 2)} ${row.unit}` : "–");
       });
   }
 }

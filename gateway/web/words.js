@@ -78,3 +78,6 @@ export function rate(hz) {
   if (hz < 0.05) return `${figure(hz * 60, hz * 60 < 0.95 ? 2 : 0)}/min`;
   return `${Number(hz.toPrecision(3))} Hz`;
 }
+
+/** What a station has still to send of the past. */
+export const blocksToCome = (number) => `${figure(number, 0)} ${number === 1 ? "block" : "blocks"} to come`;
