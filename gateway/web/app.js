@@ -44,7 +44,11 @@ const router = new Router({
   now: { show: () => chart.station && chart.fetch() },
 });
 const live = new Live("/api/v1/live", {
-  hello: refresh,
+  hello({ run }) {
+    if (run !== lastRun) server.forgetAbilities();
+    lastRun = run;
+    refresh();
+  },
   resync: refresh,
   samples(message) {
     const last = message.times_ms.at(-1);
@@ -71,6 +75,7 @@ function changed(alert) {
 }
 
 let refreshing = null;
+let lastRun = null;
 
 /** Everything anew, once at a time; when it fails the stream is counted as broken, and its next `hello` tries again. */
 async function refresh() {

@@ -23,6 +23,10 @@ export class Router {
     this.view = null;
     this.places = new Map();
     window.addEventListener("hashchange", () => this.follow());
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      byId("main").focus();
+    });
   }
 
   /** The gateway has been asked for everything anew. */
@@ -32,7 +36,6 @@ export class Router {
 
   /** Shows what the address says. Focus goes to the heading, unless the page has only just been opened. */
   follow() {
-    if (location.hash === "#main") return byId("main").focus();
     const { view, id, query } = parseHash(location.hash);
     const first = this.view === null;
     const other = view !== this.view;

@@ -42,6 +42,9 @@ async function request(method, path, { query = {}, body = undefined } = {}) {
 
 const ask = (path, query) => request("GET", path, { query });
 
+/** Another run of the gateway may be another version of it. */
+export const forgetAbilities = () => (described = null);
+
 /** What this gateway can do, by its own description, so that nothing is offered that it would not take. */
 export async function abilities() {
   described ??= ask("openapi.json").catch((error) => {

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
@@ -101,6 +102,18 @@ def test_stations_are_overlaid_and_subtracted_on_common_times(page: Page) -> Non
     expect(page.locator("#explore-values .value-label")).to_have_text(["Conrad x − Vienna x", "Graz x − Vienna x"])
     expect(page.locator("#explore-plot .panel")).to_have_count(1)
     page.wait_for_function(f"() => ({LINES})().filter((values) => values.length > 100).length === 2")
+
+
+def test_a_difference_is_taken_at_the_times_of_the_slower_one_and_not_across_gaps(page: Page) -> None:
+    fast_t = np.r_[0:3000:100, 5000:9000:100].astype(float)
+    slow_t = np.arange(-950.0, 9500.0, 1000.0)
+    fast, slow = np.sin(fast_t / 700.0), np.cos(slow_t / 900.0)
+    lines = [{"t": t.tolist(), "y": y.tolist()} for t, y in ((fast_t, fast), (slow_t, slow))]
+    found = page.evaluate("async ([a, b]) => (await import('/static/columns.js')).difference(a, b)", lines)
+    inside = ((slow_t >= 0) & (slow_t <= 2900)) | ((slow_t >= 5000) & (slow_t <= 8900))
+    expected = np.where(inside, np.interp(slow_t, fast_t, fast) - slow, np.nan)
+    assert found["t"] == slow_t.tolist()
+    np.testing.assert_allclose(np.array(found["y"], dtype=float), expected, atol=1e-12)
 
 
 def test_channels_are_chosen_and_the_address_opens_the_same_view_again(page: Page) -> None:
