@@ -27,7 +27,7 @@ _TITLES = {
     Kind.CLOCK_STEP: "The clock jumped",
     Kind.SILENT: "Station silent",
     Kind.EVICTED: "Samples given up",
-    Kind.OUTAGE: "The gateway is out of order",
+    Kind.OUTAGE: "Gateway out of order",
 }
 _LOCAL = {
     Kind.COMMENCEMENT: "It has the shape of a sudden commencement, but no other station has told of one yet.",
@@ -41,8 +41,8 @@ _LOCAL = {
     Kind.GAP: "The sensor sent no values for a while, though its station is there.",
     Kind.CLOCK_STEP: "The times of the samples do not follow one another; the station has corrected its clock.",
     Kind.SILENT: "Nothing arrives any more: its power, its link or its program.",
+    Kind.OUTAGE: "It cannot hear its stations or store what they send; they keep their samples until it can.",
     Kind.EVICTED: "The station could not send for so long that it ran out of room and let its oldest samples go.",
-    Kind.OUTAGE: "It hears its stations no more, or cannot keep what they send; nothing is lost meanwhile.",
 }
 _REGIONAL = {
     Kind.COMMENCEMENT: "So many at once are nature: a shock front from the Sun has arrived; a storm may follow.",
@@ -175,7 +175,7 @@ def _size(facts: Facts) -> str:
 
 def _figures(facts: Facts) -> str:
     """The detector's own figure that a person asks for first."""
-    if facts.kind is Kind.SILENT:
+    if facts.kind in {Kind.SILENT, Kind.OUTAGE}:
         reason = _plain(facts.evidence.get("reason", ""))
         return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
     name, said = _FIGURES.get(facts.kind, ("", str))

@@ -112,6 +112,12 @@ GOLDEN = [
         "Nothing arrives any more: its power, its link or its program. Warning.",
     ),
     (
+        facts(Kind.OUTAGE, severity=Severity.CRITICAL, stations=("magwatch-gateway",), score=None),
+        "Gateway out of order at magwatch-gateway",
+        "Since 10 May 17:05:20 UTC (19:05:20 CEST). It cannot hear its stations or store what they send; "
+        "they keep their samples until it can. Critical.",
+    ),
+    (
         facts(Kind.EVICTED, what="resolved", end=START + 50 * 3600 * SECOND_NS, evidence={"samples": 86_400}),
         "Over: Samples given up at conrad",
         "From 10 May 17:05:20 UTC (19:05:20 CEST), for 2 days 2 h. 86400 samples are lost.",
