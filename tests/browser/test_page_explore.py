@@ -20,6 +20,7 @@ def page(phone: BrowserContext) -> Page:
     page.goto("/#explore?span=60")
     expect(page.locator("#explore-plot .panel-plot canvas").first).to_be_attached(timeout=20_000)
     expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
+    expect(page.locator("#history .event").first).to_be_attached(timeout=60_000)
     expect(page.locator("#explore-values .value-figure").first).to_have_text(re.compile(r"\d nT$"), timeout=30_000)
     return page
 
