@@ -93,9 +93,10 @@ async function refresh() {
 }
 
 async function fetchAll() {
-  desk.can = await server.abilities();
-  if (desk.can.session && !session.accounts) await session.look();
-  const [allStations, allAlerts, allEvents] = await Promise.all([server.stations(), server.alerts(), server.events()]);
+  const asked = [server.abilities(), server.stations(), server.alerts(), server.events()];
+  const [can, allStations, allAlerts, allEvents] = await Promise.all(asked);
+  desk.can = can;
+  if (can.session && !session.accounts) await session.look();
   stations.replace(allStations);
   alerts.replace(allAlerts);
   history.replace(allEvents);
@@ -197,16 +198,15 @@ function restore() {
   history.replace(state.events);
 }
 
-/** Asks who is there first, where there are accounts: the stream of news does not say why it is refused. */
+/** Listens, and asks who is there where there are accounts: the stream of news does not say why it is refused. */
 async function begin() {
+  live.start();
   try {
     desk.can = await server.abilities();
     if (desk.can.session) await session.look();
   } catch (error) {
     console.info(`magwatch: ${error.message}`);
   }
-  if (session.accounts && session.person === null) session.ask();
-  else live.start();
 }
 
 setInterval(tick, 1000);

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
 
 REPO = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -25,6 +25,7 @@ SWITCHES = (
     "--disable-sync",
 )
 START_S = 60.0
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 class Demo:
@@ -105,6 +106,24 @@ def demo(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         yield demo
     finally:
         stop_demo()
+
+
+@pytest.fixture(scope="module")
+def kept_phone(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
+    """A phone whose browser has the page's files already."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, base_url=demo.url, service_workers="block")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phone(kept_phone: BrowserContext) -> Iterator[BrowserContext]:
+    """The same without anything else that a test before has left."""
+    yield kept_phone
+    kept_phone.unroute_all()
+    for page in kept_phone.pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
 
 
 @pytest.fixture(scope="module")

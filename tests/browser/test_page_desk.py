@@ -1,23 +1,12 @@
 """What a person on call does on the page, on a phone. The desk is stood in for, the rest is the real gateway."""
 
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Demo
 from tests.browser.desk_to_come import CSRF, STEP, Desk
-
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture
-def phone(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=PHONE, has_touch=True, base_url=demo.url, service_workers="block")
-    yield context
-    context.close()
 
 
 @pytest.fixture

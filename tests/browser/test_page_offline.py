@@ -10,10 +10,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import PHONE, Demo
 from tests.browser.desk_to_come import STEP, Desk
 
-PHONE = {"width": 390, "height": 844}
 WEB = Path(__file__).parents[2] / "gateway" / "web"
 FIRST_LOAD_BYTES = 600_000
 SHOWN = """async () => {
@@ -33,6 +32,7 @@ VIEWS = ("now", f"alert/{STEP}", "explore", "stations", "history", "settings")
 
 @pytest.fixture
 def phone(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
+    """With service workers, and nothing kept."""
     context = browser.new_context(viewport=PHONE, base_url=demo.url)
     yield context
     context.close()
