@@ -22,8 +22,8 @@ from gateway.api.description import role_of
 from gateway.api.guard import LARGEST_BODY_BYTES
 from gateway.database import Database
 from gateway.live import Hub
-from gateway.quarantine import Quarantine
 from gateway.outage import Outage
+from gateway.quarantine import Quarantine
 from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.secret import bound_to
@@ -95,7 +95,11 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     now_ns = [NOW]
     access = Access(records, clock=lambda: now_ns[0])
     parts = (store, desk, stations, hub, Quarantine(records), WEB)
-    more = {"reception": Reception(stations, hub, Outage(desk, "gateway", lambda: True)), "connected": lambda: True, "version": "1"}
+    more = {
+        "reception": Reception(stations, hub, Outage(desk, "gateway", lambda: True)),
+        "connected": lambda: True,
+        "version": "1",
+    }
     yield Gateway(access, records, {"parts": parts, "more": more}, now_ns)
     await store.close()
     await records.close()

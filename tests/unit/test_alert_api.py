@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from gateway.access import Access
 from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import problems
@@ -30,9 +31,13 @@ async def desk(tmp_path: Path) -> AsyncIterator[AlertDesk]:
 @pytest.fixture
 async def client(desk: AlertDesk) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
+    app.state.access = Access(desk._records)
     problems.install(app)
     app.include_router(alerts(desk))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    own = {"Origin": "http://localhost"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost", headers=own
+    ) as client:
         yield client
 
 

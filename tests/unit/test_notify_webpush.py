@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from gateway.access import Access
 from gateway.alerts.actions import Links
 from gateway.alerts.notifiers import Notification, NotifierError
 from gateway.alerts.notifiers.channels import LogChannel, WebPushChannel
@@ -206,19 +207,23 @@ async def test_a_page_subscribes_and_unsubscribes(tmp_path: Path, subscriptions:
     vapid = Vapid.open(tmp_path)
     channels = {"log": LogChannel(type="log"), "page": WebPushChannel(type="webpush", contact="mailto:o@example.org")}
     app = FastAPI()
+    records = await open_records(tmp_path / "doors.db")
+    app.state.access = Access(records)
     app.include_router(push(channels, vapid, subscriptions))
     device = Device("https://fcm.googleapis.com/fcm/send/abc")
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://gateway") as client:
-        assert (await client.get("/push/key")).json() == {"key": vapid.public_key, "channels": ["page"]}
+    own = {"Origin": "http://localhost"}
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://localhost/api/v1", headers=own) as client:
+        assert (await client.get("push/key")).json() == {"key": vapid.public_key, "channels": ["page"]}
         for _ in range(2):
-            answer = await client.post("/push/subscriptions", json=device.json)
+            answer = await client.post("push/subscriptions", json=device.json)
             assert answer.status_code == 201
         (known,) = await subscriptions.of("page")
         assert known == device.subscription
         elsewhere = device.json | {"endpoint": "http://127.0.0.1:9/"}
-        assert (await client.post("/push/subscriptions", json=elsewhere)).status_code == 422
-        assert (await client.post("/push/subscriptions", json=device.json | {"channel": "log"})).status_code == 404
+        assert (await client.post("push/subscriptions", json=elsewhere)).status_code == 422
+        assert (await client.post("push/subscriptions", json=device.json | {"channel": "log"})).status_code == 404
         wrong = device.json | {"keys": {"p256dh": base64.urlsafe_b64encode(b"x" * 65).decode(), "auth": "AA"}}
-        assert (await client.post("/push/subscriptions", json=wrong)).status_code == 422
-        assert (await client.delete(f"/push/subscriptions/{answer.json()['id']}")).status_code == 204
+        assert (await client.post("push/subscriptions", json=wrong)).status_code == 422
+        assert (await client.delete(f"push/subscriptions/{answer.json()['id']}")).status_code == 204
+    await records.close()
     assert await subscriptions.of("page") == []
