@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import axe_playwright_python as axe
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -141,7 +142,6 @@ def test_every_module_is_asked_for_at_once_and_not_one_after_the_other() -> None
 
 
 def test_axe_finds_nothing_serious_in_any_view(browser: Browser, demo: Demo) -> None:
-    axe = pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-python")
     script = (Path(axe.__file__).parent / "axe.min.js").read_text()
     context = browser.new_context(viewport=PHONE, base_url=demo.url, service_workers="block", bypass_csp=True)
     Desk().install(context)

@@ -13,7 +13,7 @@ from paho.mqtt import publish
 
 from tests.conftest import Mosquitto, wait_for
 
-STEP = {"kind": "step", "at_s": 9.0, "amplitude_nt": 80.0, "channels": ["z"]}
+STEP = {"kind": "step", "at_s": 25.0, "amplitude_nt": 80.0, "channels": ["z"]}
 
 
 class Listener:
@@ -61,7 +61,7 @@ def test_the_full_rate_goes_out_around_an_event_only(
     make_edge(config(tmp_path, mosquitto.url, "on_event"))
     wait_for(lambda: listener.leaves()["fge.1s/block"] >= 3, 30, "the low rate is sent")
     assert listener.leaves()["fge/block"] == 0
-    wait_for(lambda: listener.leaves()["fge/block"] >= 4, 30, "an event brings the full rate")
+    wait_for(lambda: listener.leaves()["fge/block"] >= 4, 60, "an event brings the full rate")
     assert listener.leaves()["fge/event"] >= 1
     sensors = {sensor["name"]: sensor["continuous"] for sensor in listener.last("status")["sensors"]}
     assert sensors == {"fge": False, "fge.1s": True}
