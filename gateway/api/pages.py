@@ -1,10 +1,15 @@
-"""The page and its files: from the web folder, and the charting library straight from the installed bokeh package."""
+"""The page and its files: from the web folder, and the charting library straight from the installed bokeh package.
+
+The page's own files are asked for under a version, `/static/{version}/...`, which changes with any byte of any of them:
+they may be kept for ever, and code of two versions never meets in one page.
+"""
 
 import asyncio
 import gzip
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,14 +18,19 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from stream.errors import MagwatchError
 
 ChartFile = Literal["bokeh.min.js", "bokeh-api.min.js", "bokeh-gl.min.js"]
 
+_ASK_EACH_TIME = {"Cache-Control": "no-cache"}
+_KEEP_FOR_EVER = "public, max-age=31536000, immutable"
+_NOT_KEPT_OFFLINE = frozenset({"index.html", "service-worker.js", "OFL.txt"})
+
 
 def pages(web_dir: Path) -> APIRouter:
-    """Routes for `/`, `/login` and the chart library, files that anybody may have; `/static` is mounted after them."""
+    """Routes for `/`, `/login`, what installs the page, and the chart library; `PageFiles` is mounted after them."""
     router = APIRouter(include_in_schema=False)
 
     async def page(name: str) -> FileResponse:
@@ -29,8 +39,28 @@ def pages(web_dir: Path) -> APIRouter:
         return FileResponse(web_dir / name, headers={"Cache-Control": "no-cache"})
 
     @router.get("/")
-    async def index() -> FileResponse:
-        return await page("index.html")
+    async def index() -> Response:
+        if not await asyncio.to_thread((web_dir / "index.html").is_file):
+            raise HTTPException(404, "this gateway was installed without its page")
+        text = await asyncio.to_thread((web_dir / "index.html").read_text, "utf-8")
+        version = await asyncio.to_thread(version_of, web_dir)
+        return Response(text.replace("/static/own/", f"/static/{version}/"), 200, _ASK_EACH_TIME, "text/html")
+
+    @router.get("/service-worker.js")
+    async def service_worker() -> FileResponse:
+        """At the root, because it may only serve what lies below it."""
+        return FileResponse(web_dir / "service-worker.js", headers=_ASK_EACH_TIME, media_type="text/javascript")
+
+    @router.get("/shell.js")
+    async def shell() -> Response:
+        """What the service worker keeps for a bad link; a browser looks whether it has changed."""
+        text = await asyncio.to_thread(_shell, web_dir)
+        return Response(text, 200, _ASK_EACH_TIME, "text/javascript")
+
+    @router.get("/manifest.webmanifest")
+    async def manifest() -> FileResponse:
+        path = web_dir / "manifest.webmanifest"
+        return FileResponse(path, headers=_ASK_EACH_TIME, media_type="application/manifest+json")
 
     @router.get("/login")
     async def login() -> FileResponse:
@@ -52,13 +82,42 @@ def pages(web_dir: Path) -> APIRouter:
 
 
 class PageFiles(StaticFiles):
-    """The web folder. Its files have no version in their names, so a browser asks each time whether they changed."""
+    """The web folder: under its version for ever; under no version (icons) a browser asks each time."""
 
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        """With revalidation; the ETag makes that cheap."""
-        response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = "no-cache"
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """404 for a version that is not served any more: the page that asks for it is loaded anew."""
+        version, _, name = path.partition("/")
+        if name and version == await asyncio.to_thread(version_of, Path(str(self.directory))):
+            response = await super().get_response(name, scope)
+            response.headers["Cache-Control"] = _KEEP_FOR_EVER
+            return response
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = _ASK_EACH_TIME["Cache-Control"]
         return response
+
+
+def version_of(web_dir: Path) -> str:
+    """Sixteen hexadecimal digits of everything that is served from the folder, and of the chart library's version."""
+    return _version(web_dir, max(path.stat().st_mtime_ns for path in web_dir.rglob("*")))
+
+
+@lru_cache(maxsize=4)
+def _version(web_dir: Path, _changed_ns: int) -> str:
+    digest = hashlib.blake2b(importlib.metadata.version("bokeh").encode(), digest_size=8)
+    for path in _files(web_dir):
+        digest.update(path.relative_to(web_dir).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(web_dir: Path) -> list[Path]:
+    return sorted(path for path in web_dir.rglob("*") if path.is_file())
+
+
+def _shell(web_dir: Path) -> str:
+    version = version_of(web_dir)
+    names = [path.relative_to(web_dir).as_posix() for path in _files(web_dir) if path.name not in _NOT_KEPT_OFFLINE]
+    kept = ["/", "/static/bokeh/bokeh.min.js", *(f"/static/{version}/{name}" for name in names)]
+    return f"self.SHELL = {json.dumps({'version': version, 'files': kept})};\n"
 
 
 @lru_cache(maxsize=8)

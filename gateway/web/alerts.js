@@ -9,12 +9,17 @@ const SHOWN = 4;
 
 const began = (alert) => parse(alert.opened_at) ?? parse(alert.start) ?? 0;
 const isOpen = (alert) => alert.state !== "resolved";
-const place = (alert) => (alert.sensor ? `${alert.station} / ${alert.sensor}` : alert.station);
+
+/** Where: the region's name, or station and sensor. */
+export function place(alert) {
+  if (alert.region) return `Region ${alert.region}`;
+  return alert.sensor ? `${alert.station} / ${alert.sensor}` : alert.station;
+}
 
 export class Alerts {
-  /** `onShow(alert)`: the person wants to see it on the chart. */
-  constructor(onShow) {
-    this.onShow = onShow;
+  /** `desk`: what can be done about one. Pressing a card opens the alert's own view. */
+  constructor(desk) {
+    this.desk = desk;
     this.byId = new Map();
     this.all = false;
     this.known = false;
@@ -24,12 +29,15 @@ export class Alerts {
     });
   }
 
-  /** What the gateway holds, instead of what was shown. Alerts that came while the page was away are announced too. */
-  replace(alerts) {
+  /**
+   * What the gateway holds, instead of what was shown. Alerts that came while the page was away are announced too.
+   * `present`: false for what this device only remembers.
+   */
+  replace(alerts, present = true) {
     const before = this.byId;
     this.byId = new Map(alerts.map((alert) => [alert.id, alert]));
     if (this.known) for (const alert of alerts) if (!before.has(alert.id)) this.announce(alert);
-    this.known = true;
+    this.known ||= present;
     this.render();
   }
 
@@ -73,12 +81,14 @@ export class Alerts {
     const more = byId("alerts-more");
     more.hidden = !this.all && shown.length === listed.length;
     say(more, this.all ? "Show fewer" : `Show all ${listed.length}`);
+    const count = byId("ways-count");
+    count.hidden = open === 0;
+    say(count, String(open));
     document.title = open ? `(${open}) magwatch` : "magwatch";
   }
 
   make(id) {
-    const show = el("button", { type: "button", class: "alert-show" });
-    show.addEventListener("click", () => this.onShow(this.byId.get(id)));
+    const show = el("a", { class: "alert-show", href: `#alert/${encodeURIComponent(id)}` });
     return el(
       "li",
       { class: "alert" },
@@ -89,6 +99,7 @@ export class Alerts {
       el("p", { class: "alert-title" }),
       el("p", { class: "alert-meta" },
         el("span", { class: "alert-severity" }), el("span", { class: "alert-state" }), el("time", { class: "alert-since" })),
+      this.desk.row(() => this.byId.get(id)),
     );
   }
 
@@ -111,6 +122,7 @@ export class Alerts {
     say(part("severity"), severityWord(severity));
     say(part("state"), stateWord(alert.state));
     part("since").dateTime = alert.start ?? alert.opened_at;
+    this.desk.update(part("actions"), alert);
     this.tell(node, alert);
   }
 

@@ -93,10 +93,11 @@ export class Chart {
   /** Gets the view anew; false when the gateway does not answer. An answer overtaken by a later question is dropped. */
   async fetch() {
     const token = ++this.token;
+    this.pending = null;
     this.unplan();
-    this.pending = [];
     this.state();
-    if (!this.sensor) return true;
+    if (!this.sensor || byId("view-now").hidden) return true;
+    this.pending = [];
     const [start, end] = this.view();
     const before = this.browse ? (end - start) / 4 : 0;
     const after = this.browse ? before : 5000;

@@ -20,6 +20,7 @@ export class Live {
     this.url = url;
     this.handlers = handlers;
     this.onChange = onChange;
+    this.started = false;
     this.connected = false;
     this.heardMs = null;
     this.waitMs = FIRST_WAIT_MS;
@@ -27,7 +28,10 @@ export class Live {
     this.timer = null;
   }
 
+  /** Once; again only hurries. */
   start() {
+    if (this.started) return this.hurry();
+    this.started = true;
     this.open();
     setInterval(() => this.check(), 2000);
     window.addEventListener("online", () => this.hurry());

@@ -1,37 +1,14 @@
 /**
  * The strip chart: one plot a channel under a narrow lane of events, all on one time axis, drawn by BokehJS.
  *
- * It knows nothing of stations or of the wire; it is given columns and ranges. No model here runs code from a string
- * (CustomJS and its kin), which the page's content security policy forbids.
+ * It knows nothing of stations or of the wire; it is given columns and ranges.
  */
 
+import { addMarks, addPointer, addSpans, discard, embed, LEFT_PX, loaded, model, RIGHT_PX, settle, timePlot } from "./bokeh.js";
 import { el, say } from "./dom.js";
 import { figure } from "./words.js";
 
-const LEFT_PX = 46;
-const RIGHT_PX = 10;
 const ROWS_KEPT = 4000;
-
-const model = (name, attributes) => new (window.Bokeh.Models.get(name))(attributes);
-
-let library = null;
-
-/** BokehJS, over a megabyte, is loaded beside the page and not before it: alerts do not wait for it. */
-function loaded() {
-  library ??= new Promise((resolve, reject) => {
-    const script = el("script", { src: "/static/bokeh/bokeh.min.js" });
-    script.addEventListener("load", () => {
-      window.Bokeh.set_log_level("warn");
-      resolve();
-    });
-    script.addEventListener("error", () => {
-      library = null;
-      reject(new Error("the drawing library did not load"));
-    });
-    document.head.append(script);
-  });
-  return library;
-}
 
 /** New columns cost a new layout of every mark; those that say the same are left. */
 function replaceWhereOther(source, columns) {
@@ -75,33 +52,17 @@ export class Strips {
     holders[0].classList.add("strip-lane");
     this.box.replaceChildren(holders[0], ...channels.map((_, c) => el("div", { class: "strip" }, this.heads[c].node, holders[c + 1])));
     const plots = [this.lane, ...this.plots];
-    const { Document } = window.Bokeh.require("document/index");
-    const built = new Document();
+    const { built, views } = await embed(plots, this.box, holders);
+    if (turn !== this.turn) return discard(built);
     this.document = built;
-    for (const plot of plots) built.add_root(plot);
-    const views = await window.Bokeh.embed.add_document_standalone(built, this.box, holders);
-    if (turn !== this.turn) return;
-    for (const plot of plots) this.settle(views.get(plot));
+    for (const plot of plots) settle(views.get(plot));
     this.ready = true;
-  }
-
-  /**
-   * Fits a plot into a page that is scrolled: a finger that moves up or down scrolls the page, one that moves sideways
-   * the time axis; the wheel scrolls without being told about Ctrl each time; the canvas, which keys do not move, is no
-   * stop for the Tab key.
-   */
-  settle(view) {
-    view.canvas_view.touch_action.replace(".bk-events { touch-action: pan-y !important; outline: none !important; }");
-    view.canvas_view.events_el.tabIndex = -1;
-    view.notify_about = () => {};
   }
 
   drop() {
     this.ready = false;
     if (this.document === null) return;
-    this.document.clear();
-    const all = window.Bokeh.documents;
-    all.splice(all.indexOf(this.document), 1);
+    discard(this.document);
     this.document = null;
     this.box.replaceChildren();
   }
@@ -112,39 +73,13 @@ export class Strips {
 
   makePlot(channel, c, colors) {
     const last = c === this.channels.length - 1;
-    const plot = model("Plot", {
-      x_range: this.x, y_range: this.y[c], sizing_mode: "stretch_both", toolbar_location: null,
-      min_border_left: LEFT_PX, min_border_right: RIGHT_PX, min_border_top: 4, min_border_bottom: last ? 24 : 4,
-      frame_align: false, background_fill_alpha: 0, border_fill_alpha: 0, outline_line_color: colors.grid, lod_threshold: null,
-    });
-    const xTicker = model("DatetimeTicker", { desired_num_ticks: Math.max(2, Math.min(6, Math.floor(this.box.clientWidth / 120))) });
-    const yTicker = model("BasicTicker", { desired_num_ticks: 4 });
-    plot.add_layout(model("Grid", { dimension: 0, ticker: xTicker, grid_line_color: colors.grid }));
-    plot.add_layout(model("Grid", { dimension: 1, ticker: yTicker, grid_line_color: colors.grid }));
-    const text = { major_label_text_color: colors.soft, major_label_text_font: colors.font, major_label_text_font_size: "11.5px" };
-    const bare = { axis_line_color: null, minor_tick_line_color: null, major_tick_line_color: null };
-    const numbers = model("BasicTickFormatter", { use_scientific: false });
-    plot.add_layout(model("LinearAxis", { ticker: yTicker, formatter: numbers, major_label_standoff: 4, ...text, ...bare }), "left");
-    if (last) {
-      const clock = "%H:%M";
-      const exact = "%H:%M:%S";
-      const times = model("DatetimeTickFormatter", {
-        microseconds: "%H:%M:%S.%3N", milliseconds: "%H:%M:%S.%3N", seconds: exact, minsec: exact, minutes: clock, hourmin: clock,
-        hours: clock, days: "%d %b", strip_leading_zeros: false, boundary_scaling: false,
-      });
-      plot.add_layout(model("LinearAxis", { ticker: xTicker, formatter: times, major_label_standoff: 4, ...text, ...bare }), "below");
-    }
-    plot.add_glyph(model("VStrip", {
-      x0: { field: "start" }, x1: { field: "end" }, fill_color: { field: "color" }, fill_alpha: 0.09, line_color: { field: "color" }, line_alpha: 0.35,
-    }), this.spans);
+    const plot = timePlot(this.x, this.y[c], this.box.clientWidth, colors, last);
+    addSpans(plot, this.spans);
     plot.add_glyph(model("Line", {
       x: { field: "t" }, y: { field: `c${c}` }, line_color: colors.traces[channel.color], line_width: 1.5, line_join: "round",
     }), this.line);
-    plot.add_glyph(model("Scatter", {
-      x: { field: "t" }, y: { field: "y" }, marker: { field: "marker" }, size: 8, fill_color: { field: "color" }, line_color: { field: "color" }, line_width: 1.5,
-    }), this.marks[c]);
-    plot.pointer = model("Span", { dimension: "height", location: 0, line_color: colors.soft, line_width: 1, visible: false });
-    plot.add_layout(plot.pointer);
+    addMarks(plot, this.marks[c]);
+    addPointer(plot, colors);
     this.makeTools(plot);
     return plot;
   }

@@ -17,7 +17,8 @@ export class Trace {
     this.periodMs = periodMs;
     const binMs = (2 * spanMs) / maxRows;
     this.binMs = binMs > 2 * periodMs ? binMs : 0;
-    this.gapMs = 3.5 * Math.max(periodMs, this.binMs / 2);
+    // The lowest and the highest value of two bins may lie as far apart as both bins are long.
+    this.gapMs = Math.max(3.5 * periodMs, 2.2 * this.binMs);
     this.t = [];
     this.v = Array.from({ length: width }, () => []);
     this.flags = [];

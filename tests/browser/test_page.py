@@ -3,13 +3,7 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,26 +11,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-REPO = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.browser.conftest import Demo
+
 SIZES = ((390, 844), (1280, 800))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-START_S = 60.0
 ALERT_MS = 60_000
 BACK_MS = 45_000
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
 
 INKED = """() => {
   const walk = (root) => [...root.querySelectorAll("*")].flatMap((node) =>
@@ -71,71 +53,6 @@ class View:
     requests: list[str] = field(default_factory=list)
     navigations: list[str] = field(default_factory=list)
     alerts_at_first: list[str] = field(default_factory=list)
-
-
-class Demo:
-    """`magwatch demo` as a process; its gateway is a child of it, started again by it when killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}/"
-        self.log = folder / "demo.log"
-        command = [sys.executable, "magwatch.py", "demo", "--stations", "3", "--seconds", "600", "--json"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--data-dir", str(folder / "data"), "--port", str(port)], cwd=REPO, stdout=log, stderr=log
-            )
-
-    def wait(self) -> None:
-        """Until the page is served."""
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(self.url, timeout=1):  # noqa: S310 - our own loopback URL
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        pytest.fail(f"the demo serves no page:\n{self.log.read_text(errors='replace')[-3000:]}")
-
-    def gateway(self) -> int:
-        """The process id of the gateway."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if parent == self.process.pid and b"gateway" in words:
-                return int(folder.name)
-        pytest.fail("the demo has no gateway")
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("demo"))
-    try:
-        demo.wait()
-        yield demo
-    finally:
-        demo.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,141 @@
+"""The magnetogram on a phone, over the samples of the real gateway: fingers, values, differences, the address."""
+
+import re
+from datetime import datetime
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, CDPSession, Page, expect
+
+LINES = """() => window.Bokeh.documents.flatMap((document) => [...document.all_models])
+  .filter((model) => model.type === "ColumnDataSource" && model.data.t && model.data.y && !model.data.marker)
+  .map((model) => [...model.data.y].filter((value) => !Number.isNaN(value)))"""
+"""The values of each line that is drawn."""
+
+
+@pytest.fixture
+def page(phone: BrowserContext) -> Page:
+    page = phone.new_page()
+    page.goto("/#explore?span=60")
+    expect(page.locator("#explore-plot .panel-plot canvas").first).to_be_attached(timeout=20_000)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
+    expect(page.locator("#history .event").first).to_be_attached(timeout=60_000)
+    expect(page.locator("#explore-values .value-figure").first).to_have_text(re.compile(r"\d nT$"), timeout=30_000)
+    return page
+
+
+def _span_s(page: Page) -> float:
+    """How much time the address says that is shown."""
+    query = parse_qs(page.url.partition("?")[2])
+    if "span" in query:
+        return float(query["span"][0])
+    start, end = (datetime.fromisoformat(query[name][0]) for name in ("from", "to"))
+    return (end - start).total_seconds()
+
+
+def _touch(session: CDPSession, what: str, xs: list[float], y: float) -> None:
+    points = [{"x": x, "y": y, "id": i} for i, x in enumerate(xs)]
+    session.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
+
+
+def _middle(page: Page) -> tuple[float, float]:
+    plot = page.locator("#explore-plot .panel-plot").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_two_fingers_apart_zoom_in_and_one_finger_moves(page: Page) -> None:
+    session = page.context.new_cdp_session(page)
+    x, y = _middle(page)
+    _touch(session, "touchStart", [x - 30, x + 30], y)
+    for apart in (40, 50, 60):
+        _touch(session, "touchMove", [x - apart, x + apart], y)
+    _touch(session, "touchEnd", [], y)
+    page.wait_for_function("() => location.hash.includes('from=')")
+    zoomed = _span_s(page)
+    assert 25 < zoomed < 35, "fingers twice as far apart: half the time"
+    before = page.url
+    _touch(session, "touchStart", [x], y)
+    for way in (30, 60, 90):
+        _touch(session, "touchMove", [x + way], y)
+    _touch(session, "touchEnd", [], y)
+    page.wait_for_function("(before) => location.href !== before", arg=before)
+    assert _span_s(page) == pytest.approx(zoomed, abs=0.01)
+
+
+def test_the_wheel_and_the_keys_zoom_too(page: Page) -> None:
+    page.mouse.move(*_middle(page))
+    page.mouse.wheel(0, -200)
+    page.wait_for_function("() => location.hash.includes('from=')")
+    wheeled = _span_s(page)
+    assert wheeled < 50
+    page.locator("#explore-plot").focus()
+    page.keyboard.press("+")
+    page.wait_for_timeout(50)
+    assert _span_s(page) == pytest.approx(wheeled / 2, abs=0.01)
+
+
+def test_values_stand_above_the_chart_while_a_finger_is_on_it(page: Page) -> None:
+    values = page.locator("#explore-values")
+    expect(values).to_contain_text("Newest")
+    x, y = _middle(page)
+    page.touchscreen.tap(x + 120, y)
+    expect(values.locator(".values-time")).to_have_text(re.compile(r"\d\d:\d\d:\d\d\.\d UTC"))
+    expect(values.locator(".value")).to_have_count(3)
+    expect(values.locator(".value-figure").first).to_have_text(re.compile(r"\d nT$"))
+
+
+def test_stations_are_overlaid_and_subtracted_on_common_times(page: Page) -> None:
+    page.get_by_role("button", name="Overlaid").tap()
+    expect(page.locator("#explore-plot .panel")).to_have_count(1)
+    page.wait_for_function(f"() => ({LINES})().length === 3")
+    page.get_by_role("button", name="Raw").tap()  # a sensor of the story may be stuck, and then has no cleaned values
+    page.get_by_label("Less").select_option(label="Vienna x")
+    expect(page.locator("#explore-note")).to_contain_text("on common times", timeout=10_000)
+    expect(page.locator("#explore-values .value-label")).to_have_text(["Conrad x − Vienna x", "Graz x − Vienna x"])
+    expect(page.locator("#explore-plot .panel")).to_have_count(1)
+    page.wait_for_function(f"() => ({LINES})().filter((values) => values.length > 100).length === 2")
+
+
+def test_a_difference_is_taken_at_the_times_of_the_slower_one_and_not_across_gaps(page: Page) -> None:
+    fast_t = np.r_[0:3000:100, 5000:9000:100].astype(float)
+    slow_t = np.arange(-950.0, 9500.0, 1000.0)
+    fast, slow = np.sin(fast_t / 700.0), np.cos(slow_t / 900.0)
+    lines = [{"t": t.tolist(), "y": y.tolist()} for t, y in ((fast_t, fast), (slow_t, slow))]
+    found = page.evaluate("async ([a, b]) => (await import('/static/columns.js')).difference(a, b)", lines)
+    inside = ((slow_t >= 0) & (slow_t <= 2900)) | ((slow_t >= 5000) & (slow_t <= 8900))
+    expected = np.where(inside, np.interp(slow_t, fast_t, fast) - slow, np.nan)
+    assert found["t"] == slow_t.tolist()
+    np.testing.assert_allclose(np.array(found["y"], dtype=float), expected, atol=1e-12)
+
+
+def test_channels_are_chosen_and_the_address_opens_the_same_view_again(page: Page) -> None:
+    page.locator("#explore-pick summary").tap()
+    row = page.get_by_role("group", name="Graz / mag")
+    row.get_by_role("button", name="z").tap()
+    expect(page.locator("#explore-plot .panel-title").last).to_have_text("Graz z", timeout=10_000)
+    address = page.url
+    other = page.context.new_page()
+    other.goto(address)
+    expect(other.locator("#explore-plot .panel-title").last).to_have_text("Graz z", timeout=20_000)
+
+
+def test_an_event_of_the_history_is_looked_at_in_the_magnetogram(page: Page) -> None:
+    page.goto("/#history?list=events")
+    expect(page.locator("#archive .event").first).to_be_visible(timeout=20_000)
+    page.get_by_label("Severity").select_option("critical")
+    page.get_by_label("Severity").select_option("")
+    expect(page.locator("#archive .event").first).to_be_visible()
+    page.locator("#archive .event").first.tap()
+    expect(page.locator("#explore-plot .panel").first).to_be_visible(timeout=20_000)
+
+
+def test_stations_tell_their_health_and_what_became_of_every_sample(page: Page) -> None:
+    page.get_by_role("link", name="Stations").tap()
+    vienna = page.locator(".health", has=page.get_by_role("heading", name="Vienna"))
+    expect(vienna.locator(".accounts")).to_contain_text("stored", ignore_case=True, timeout=10_000)
+    expect(vienna.locator(".facts")).to_contain_text("Noise floor", timeout=20_000)
+    expect(vienna.locator(".facts")).to_contain_text("synchronised")
