@@ -147,6 +147,8 @@ class AlertView(View):
     snr: float | None
     score: Annotated[float, Field(ge=0, le=1)]
     title: str
+    text: str
+    """Title and text: as a message tells it, in UTC."""
     reason: str
     """Why it is in this state."""
     who: str

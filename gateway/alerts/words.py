@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.alerts.life import Alert
 from gateway.alerts.region import NATURE
-from gateway.alerts.wording import Facts, What
+from gateway.alerts.wording import Facts, What, worded
 from gateway.views import AlertView
 from stream.events import Kind
 from stream.instant import SECOND_NS, iso
@@ -42,14 +42,6 @@ _LIKE = {
     Kind.OUTAGE: "This gateway hears its stations no more or cannot keep what they send; nothing is lost meanwhile",
 }
 _NAMED = 8
-
-
-def title(alert: Alert) -> str:
-    """What, where, how large."""
-    size = f": {alert.amplitude_nt:.1f} nT" if alert.amplitude_nt is not None else ""
-    if alert.regional:
-        return f"{_WHAT[alert.kind]} at {len(alert.stations)} stations ({alert.region}){size}"
-    return f"{_WHAT[alert.kind]} at {alert.station}{size}"
 
 
 def text(alert: Alert, zone: str) -> str:
@@ -116,6 +108,7 @@ def _where(alert: Alert) -> str:
 
 def view(alert: Alert) -> AlertView:
     """What the API says of it."""
+    said = worded(facts(alert, "firing"))
     return AlertView(
         id=alert.id,
         scope="region" if alert.regional else "station",
@@ -134,7 +127,8 @@ def view(alert: Alert) -> AlertView:
         amplitude_nt=alert.amplitude_nt,
         snr=alert.snr,
         score=alert.score,
-        title=title(alert),
+        title=said.title,
+        text=said.text,
         reason=alert.reason,
         who=alert.who,
         acknowledged_by=alert.acknowledged_by,

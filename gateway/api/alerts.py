@@ -73,11 +73,11 @@ def alerts(desk: AlertDesk) -> APIRouter:
         kind: Kind | None = None,
         severity: Severity | None = None,
         limit: Limit = 100,
-        before: Cursor | None = None,
+        cursor: Cursor | None = None,
     ) -> AlertsView:
         """Alerts that are open, or all, newest first; of a station also the regional ones in which it agrees."""
         found = await desk.alerts(
-            state=state, station=station, kind=kind, severity=severity, limit=limit, before=place(before)
+            state=state, station=station, kind=kind, severity=severity, limit=limit, before=place(cursor)
         )
         more = cursor_after(found[-1].opened_at, found[-1].id) if len(found) == limit else None
         return AlertsView(alerts=tuple(found), next=more)

@@ -1,6 +1,6 @@
 """What every answer carries."""
 
-# BokehJS sets styles from script and draws its icons from data addresses; it needs no eval.
+# The page of a notification's button (gateway.api.actions) brings its style along.
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "

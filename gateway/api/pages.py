@@ -1,28 +1,20 @@
-"""The page and its files: from the web folder, and the charting library straight from the installed bokeh package.
+"""The page and its files, from the web folder.
 
 The page's own files are asked for under a version, `/static/{version}/...`, which changes with any byte of any of them:
 they may be kept for ever, and code of two versions never meets in one page.
 """
 
 import asyncio
-import gzip
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
-
-from stream.errors import MagwatchError
-
-ChartFile = Literal["bokeh.min.js", "bokeh-api.min.js", "bokeh-gl.min.js"]
 
 _ASK_EACH_TIME = {"Cache-Control": "no-cache"}
 _KEEP_FOR_EVER = "public, max-age=31536000, immutable"
@@ -30,21 +22,20 @@ _NOT_KEPT_OFFLINE = frozenset({"index.html", "service-worker.js", "OFL.txt"})
 
 
 def pages(web_dir: Path) -> APIRouter:
-    """Routes for `/`, `/login`, what installs the page, and the chart library; `PageFiles` is mounted after them."""
+    """Routes for `/`, `/login`, and what installs the page; `PageFiles` is mounted after them."""
     router = APIRouter(include_in_schema=False)
 
-    async def page(name: str) -> FileResponse:
-        if not await asyncio.to_thread((web_dir / name).is_file):
-            raise HTTPException(404, "this gateway was installed without its page")
-        return FileResponse(web_dir / name, headers={"Cache-Control": "no-cache"})
+    async def page(name: str) -> Response:
+        try:
+            text = await asyncio.to_thread((web_dir / name).read_text, "utf-8")
+        except FileNotFoundError:
+            raise HTTPException(404, "this gateway was installed without its page") from None
+        version = await asyncio.to_thread(version_of, web_dir)
+        return Response(text.replace("/static/own/", f"/static/{version}/"), 200, _ASK_EACH_TIME, "text/html")
 
     @router.get("/")
     async def index() -> Response:
-        if not await asyncio.to_thread((web_dir / "index.html").is_file):
-            raise HTTPException(404, "this gateway was installed without its page")
-        text = await asyncio.to_thread((web_dir / "index.html").read_text, "utf-8")
-        version = await asyncio.to_thread(version_of, web_dir)
-        return Response(text.replace("/static/own/", f"/static/{version}/"), 200, _ASK_EACH_TIME, "text/html")
+        return await page("index.html")
 
     @router.get("/service-worker.js")
     async def service_worker() -> FileResponse:
@@ -63,20 +54,8 @@ def pages(web_dir: Path) -> APIRouter:
         return FileResponse(path, headers=_ASK_EACH_TIME, media_type="application/manifest+json")
 
     @router.get("/login")
-    async def login() -> FileResponse:
+    async def login() -> Response:
         return await page("login.html")
-
-    @router.get("/static/bokeh/{name}")
-    async def chart_library(
-        name: ChartFile, accept_encoding: str = Header(""), if_none_match: str = Header("")
-    ) -> Response:
-        tag, plain, packed = await asyncio.to_thread(_chart_file, name)
-        headers = {"ETag": tag, "Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
-        if tag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        if "gzip" in accept_encoding:
-            return Response(packed, headers=headers | {"Content-Encoding": "gzip"}, media_type="text/javascript")
-        return Response(plain, headers=headers, media_type="text/javascript")
 
     return router
 
@@ -97,13 +76,13 @@ class PageFiles(StaticFiles):
 
 
 def version_of(web_dir: Path) -> str:
-    """Sixteen hexadecimal digits of everything that is served from the folder, and of the chart library's version."""
+    """Sixteen hexadecimal digits of everything that is served from the folder."""
     return _version(web_dir, max(path.stat().st_mtime_ns for path in web_dir.rglob("*")))
 
 
 @lru_cache(maxsize=4)
 def _version(web_dir: Path, _changed_ns: int) -> str:
-    digest = hashlib.blake2b(importlib.metadata.version("bokeh").encode(), digest_size=8)
+    digest = hashlib.blake2b(digest_size=8)
     for path in _files(web_dir):
         digest.update(path.relative_to(web_dir).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
@@ -116,21 +95,5 @@ def _files(web_dir: Path) -> list[Path]:
 def _shell(web_dir: Path) -> str:
     version = version_of(web_dir)
     names = [path.relative_to(web_dir).as_posix() for path in _files(web_dir) if path.name not in _NOT_KEPT_OFFLINE]
-    kept = ["/", "/static/bokeh/bokeh.min.js", *(f"/static/{version}/{name}" for name in names)]
+    kept = ["/", *(f"/static/{version}/{name}" for name in names)]
     return f"self.SHELL = {json.dumps({'version': version, 'files': kept})};\n"
-
-
-@lru_cache(maxsize=8)
-def _chart_file(name: ChartFile) -> tuple[str, bytes, bytes]:
-    """ETag, the file, and the file compressed once: it is over a megabyte."""
-    plain = (_chart_folder() / name).read_bytes()
-    version = importlib.metadata.version("bokeh")
-    tag = hashlib.blake2b(version.encode() + plain, digest_size=8).hexdigest()
-    return f'"{tag}"', plain, gzip.compress(plain, 9, mtime=0)
-
-
-def _chart_folder() -> Path:
-    spec = importlib.util.find_spec("bokeh")  # importing bokeh itself would take a second
-    if spec is None or spec.origin is None:
-        raise MagwatchError("the charting library is missing: pip install 'magwatch[gateway]'")
-    return Path(spec.origin).parent / "server" / "static" / "js"

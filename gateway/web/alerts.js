@@ -2,19 +2,13 @@
 
 import { ago, now, parse, stamp } from "./clock.js";
 import { arrange, byId, el, icon, say } from "./dom.js";
-import { kindWords, severityOf, severityWord, size, stateWord } from "./words.js";
+import { severityOf, severityWord, stateWord } from "./words.js";
 
 const LINGER_MS = 5 * 60_000;
 const SHOWN = 4;
 
 const began = (alert) => parse(alert.opened_at) ?? parse(alert.start) ?? 0;
 const isOpen = (alert) => alert.state !== "resolved";
-
-/** Where: the region's name, or station and sensor. */
-export function place(alert) {
-  if (alert.region) return `Region ${alert.region}`;
-  return alert.sensor ? `${alert.station} / ${alert.sensor}` : alert.station;
-}
 
 export class Alerts {
   /** `desk`: what can be done about one. Pressing a card opens the alert's own view. */
@@ -66,9 +60,8 @@ export class Alerts {
 
   announce(alert) {
     if (!isOpen(alert)) return;
-    const text = [severityWord(severityOf(alert)), kindWords(alert.kind), place(alert), size(alert.amplitude_nt)];
     const line = byId(alert.severity === "critical" ? "announce-now" : "announce");
-    line.textContent = text.filter(Boolean).join(", ");
+    line.textContent = `${severityWord(severityOf(alert))}: ${alert.title}`;
   }
 
   render() {
@@ -93,10 +86,7 @@ export class Alerts {
       "li",
       { class: "alert" },
       el("span", { class: "alert-icon" }),
-      el("h3", { class: "alert-kind" }, show),
-      el("p", { class: "alert-size" }),
-      el("p", { class: "alert-place" }),
-      el("p", { class: "alert-title" }),
+      el("h3", { class: "alert-title" }, show),
       el("p", { class: "alert-meta" },
         el("span", { class: "alert-severity" }), el("span", { class: "alert-state" }), el("time", { class: "alert-since" })),
       this.desk.row(() => this.byId.get(id)),
@@ -113,12 +103,7 @@ export class Alerts {
       node.dataset.state = alert.state;
       part("icon").replaceChildren(icon(isOpen(alert) ? severity : "done"));
     }
-    const headline = kindWords(alert.kind);
-    const ordinary = !alert.title || alert.title.includes(` at ${alert.station}`);
-    say(part("show"), headline);
-    say(part("place"), place(alert));
-    say(part("title"), ordinary ? "" : alert.title);
-    say(part("size"), size(alert.amplitude_nt) ?? "");
+    say(part("show"), alert.title);
     say(part("severity"), severityWord(severity));
     say(part("state"), stateWord(alert.state));
     part("since").dateTime = alert.start ?? alert.opened_at;

@@ -25,7 +25,7 @@ const FRESH_MS = 20_000;
 const KEEP_MS = 15_000;
 
 const tell = toaster();
-const session = new Session(() => begin());
+const session = new Session();
 const desk = new Desk(session, {
   onChanged: (alert) => changed(alert),
   onSilenced: () => silences.refresh().catch((error) => tell(error.message)),
@@ -40,15 +40,11 @@ const story = new Story(stations, alerts, desk);
 const explore = new Explore(stations);
 const health = new Health(stations);
 const router = new Router({
-  alert: story, explore, stations: health, history: new Archive(stations), settings: new Settings(session, desk),
+  alert: story, explore, stations: health, history: new Archive(stations), settings: new Settings(session),
   now: { show: () => chart.station && chart.fetch() },
 });
 const live = new Live("/api/v1/live", {
-  hello({ run }) {
-    if (run !== lastRun) server.forgetAbilities();
-    lastRun = run;
-    refresh();
-  },
+  hello: refresh,
   resync: refresh,
   samples(message) {
     const last = message.times_ms.at(-1);
@@ -75,7 +71,6 @@ function changed(alert) {
 }
 
 let refreshing = null;
-let lastRun = null;
 
 /** Everything anew, once at a time; when it fails the stream is counted as broken, and its next `hello` tries again. */
 async function refresh() {
@@ -93,16 +88,14 @@ async function refresh() {
 }
 
 async function fetchAll() {
-  const asked = [server.abilities(), server.stations(), server.alerts(), server.events()];
-  const [can, allStations, allAlerts, allEvents] = await Promise.all(asked);
-  desk.can = can;
-  if (can.session && !session.accounts) await session.look();
+  const asked = [server.stations(), server.alerts(), server.events(), session.look()];
+  const [allStations, allAlerts, allEvents] = await Promise.all(asked);
   stations.replace(allStations);
   alerts.replace(allAlerts);
   history.replace(allEvents);
   stale = null;
   remember();
-  if (desk.can.silences) silences.refresh().catch((error) => console.info(`magwatch: ${error.message}`));
+  silences.refresh().catch((error) => console.info(`magwatch: ${error.message}`));
   explore.stationsChanged();
   router.refreshed();
   if (!chart.station || !stations.get(chart.station)) await showFirst();
@@ -182,9 +175,9 @@ function tick() {
   alerts.tick();
 }
 
-/** Keeps what is known, unless that is itself only remembered. */
+/** Keeps what is known, unless that is itself only remembered, or nobody is there any more. */
 function remember() {
-  if (stale !== null || live.heardMs === null) return;
+  if (session.person === null || stale !== null || live.heardMs === null) return;
   keepState(live.heardMs, [...stations.byName.values()], [...alerts.byId.values()], [...history.byId.values()]);
 }
 
@@ -198,17 +191,6 @@ function restore() {
   history.replace(state.events);
 }
 
-/** Listens, and asks who is there where there are accounts: the stream of news does not say why it is refused. */
-async function begin() {
-  live.start();
-  try {
-    desk.can = await server.abilities();
-    if (desk.can.session) await session.look();
-  } catch (error) {
-    console.info(`magwatch: ${error.message}`);
-  }
-}
-
 setInterval(tick, 1000);
 setInterval(recheck, RECHECK_MS);
 setInterval(remember, KEEP_MS);
@@ -217,4 +199,4 @@ restore();
 tick();
 router.follow();
 install();
-begin();
+live.start();

@@ -8,6 +8,7 @@ import { kindWords, KIND_NAMES, severityOf, severityWord, size, stateWord } from
 
 const ENOUGH = 25;
 const MOST_PAGES = 20;
+const VERDICTS = { useful: "useful", false: "false alarm" };
 const FIELDS = ["list", "station", "kind", "severity", "from", "to"];
 
 const beganAt = (row) => parse(row.start) ?? parse(row.opened_at);
@@ -16,7 +17,8 @@ const beganAt = (row) => parse(row.start) ?? parse(row.opened_at);
 export function wanted(row, filters) {
   const began = beganAt(row);
   const asked = (name) => !filters[name] || row[name] === filters[name];
-  return asked("station") && asked("kind") && asked("severity") && began >= (filters.start ?? -Infinity) && began < (filters.end ?? Infinity);
+  const there = asked("station") || row.stations?.includes(filters.station);
+  return there && asked("kind") && asked("severity") && began >= (filters.start ?? -Infinity) && began < (filters.end ?? Infinity);
 }
 
 function select(id, label, options) {
@@ -105,10 +107,10 @@ export class Archive {
     const link = el("a", { class: "event", href: this.address(row, start, end), "data-severity": severity },
       el("time", { class: "event-time", datetime: isoOf(start) }, `${day(start)}${thisYear ? "" : ` ${isoOf(start).slice(0, 4)}`} ${timeOfDay(start).slice(0, 5)}`),
       el("span", { class: "event-icon" }, icon(severity), el("span", { class: "sr-only" }, severityWord(severity))),
-      el("span", { class: "event-kind" }, kindWords(row.kind)),
-      el("span", { class: "event-place" }, [`${row.station} / ${row.sensor}`, row.state && stateWord(row.state), row.verdict].filter(Boolean).join(" · ")),
+      el("span", { class: "event-kind" }, row.title ?? kindWords(row.kind)),
+      el("span", { class: "event-place" }, row.state ? [stateWord(row.state), VERDICTS[row.verdict]].filter(Boolean).join(" · ") : `${row.station} / ${row.sensor}`),
       el("span", { class: "event-length" }, end === null ? "ongoing" : end > start ? length(end - start) : ""),
-      el("span", { class: "event-size" }, size(row.amplitude_nt) ?? ""));
+      el("span", { class: "event-size" }, row.title ? "" : (size(row.amplitude_nt) ?? "")));
     return el("li", {}, link);
   }
 

@@ -3,12 +3,9 @@
 import { el, say } from "./dom.js";
 import * as server from "./server.js";
 import { askSilence } from "./silence.js";
-import { kindWords } from "./words.js";
 
 const NOT_SENT = "Not sent, the gateway does not answer. Try again.";
 const WAITING = new Set(["pending", "firing"]);
-
-export const NOTHING = { acknowledge: false, resolve: false, verdict: false, silences: false, story: false, precision: false, session: false, push: false };
 
 export class Desk {
   /** `session`: who may; `onChanged(alert)`: an alert is not what it was; `onSilenced()`; `tell(text)`: said to the person. */
@@ -17,7 +14,6 @@ export class Desk {
     this.onChanged = onChanged;
     this.onSilenced = onSilenced;
     this.tell = tell;
-    this.can = NOTHING;
   }
 
   /** A row of buttons about the alert that `current()` gives; `update()` brings it up to date. */
@@ -42,36 +38,31 @@ export class Desk {
   update(row, alert) {
     const part = (name) => row.querySelector(`[data-act="${name}"]`);
     const may = this.session.mayChange;
-    const what = `${kindWords(alert.kind)} at ${alert.station}`;
     const show = (name, wanted, words) => {
       const node = part(name);
       if (!node) return;
       node.hidden = !wanted;
-      node.setAttribute("aria-label", `${words}: ${what}`);
+      node.setAttribute("aria-label", `${words}: ${alert.title}`);
     };
-    show("acknowledge", may && this.can.acknowledge && WAITING.has(alert.state), "Acknowledge");
-    show("silence", may && this.can.silences && alert.state !== "resolved", "Silence");
-    show("resolve", may && this.can.resolve && alert.state !== "resolved", "Resolve");
-    show("useful", may && this.can.verdict, "Useful");
-    show("false", may && this.can.verdict, "False");
+    show("acknowledge", WAITING.has(alert.state), "Acknowledge");
+    show("silence", alert.state !== "resolved", "Silence");
+    show("resolve", alert.state !== "resolved", "Resolve");
+    show("useful", true, "Useful");
+    show("false", true, "False alarm");
     for (const verdict of ["useful", "false"]) part(verdict).setAttribute("aria-pressed", String(alert.verdict === verdict));
-    row.querySelector(".judge").hidden = !(may && this.can.verdict);
-    row.hidden = [...row.querySelectorAll("button")].every((node) => node.hidden);
+    row.hidden = !may;
   }
 
-  async acknowledge(alert, pressed) {
-    const done = await this.sent(pressed, () => server.acknowledge(alert.id, "on the page"), "Acknowledged");
-    if (done) this.onChanged(this.merged(alert, done, { state: "acknowledged" }));
+  acknowledge(alert, pressed) {
+    return this.sent(pressed, () => server.acknowledge(alert.id, "on the page"), "Acknowledged");
   }
 
-  async resolve(alert, pressed) {
-    const done = await this.sent(pressed, () => server.resolve(alert.id, "on the page"), "Resolved");
-    if (done) this.onChanged(this.merged(alert, done, { state: "resolved", resolved_at: new Date().toISOString() }));
+  resolve(alert, pressed) {
+    return this.sent(pressed, () => server.resolve(alert.id, "on the page"), "Resolved");
   }
 
-  async judge(alert, verdict, pressed) {
-    const done = await this.sent(pressed, () => server.judge(alert.id, verdict), verdict === "useful" ? "Marked useful" : "Marked false");
-    if (done) this.onChanged(this.merged(alert, done, { verdict }));
+  judge(alert, verdict, pressed) {
+    return this.sent(pressed, () => server.judge(alert.id, verdict), verdict === "useful" ? "Marked useful" : "Marked as a false alarm");
   }
 
   async silence(alert) {
@@ -81,22 +72,14 @@ export class Desk {
     }
   }
 
-  /** The alert as the gateway answered it, or as it must be now. */
-  merged(alert, answer, change) {
-    const told = answer.alert ?? answer;
-    return { ...alert, ...change, ...(told.id === alert.id ? told : {}) };
-  }
-
-  /** Sends one change; what the gateway answered, `{}` for nothing, or null when it was not done. */
+  /** Sends one change, which the gateway answers with the alert as it is then. */
   async sent(pressed, send, words) {
     pressed.disabled = true;
     try {
-      const answer = await send();
+      this.onChanged(await send());
       this.tell(words);
-      return answer ?? {};
     } catch (error) {
       this.tell(error.status ? error.message : NOT_SENT);
-      return null;
     } finally {
       pressed.disabled = false;
     }

@@ -17,9 +17,12 @@ export function zoomed([start, end], factor, aboutMs) {
 }
 
 export class Gestures {
-  /** `frame()`: `{left, width}` of the axis on the screen; `range()`: its `[start, end]`; `onRange(start, end)`; `onPoint(ms | null)`. */
-  constructor(box, { frame, range, onRange, onPoint }) {
-    Object.assign(this, { box, frame, range, onRange, onPoint });
+  /**
+   * `frame()`: `{left, width}` of the axis on the screen; `range()`: its `[start, end]`; `onRange(start, end)`; `onPoint(ms | null)`.
+   * `wheelScrolls`: the wheel scrolls the page, and zooms with Ctrl.
+   */
+  constructor(box, { frame, range, onRange, onPoint, wheelScrolls = false }) {
+    Object.assign(this, { box, frame, range, onRange, onPoint, wheelScrolls });
     this.down = new Map();
     this.reading = false;
     this.pointMs = null;
@@ -96,6 +99,7 @@ export class Gestures {
   }
 
   wheel(event) {
+    if (this.wheelScrolls && !event.ctrlKey) return;
     event.preventDefault();
     const [start, end] = this.range();
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {

@@ -37,7 +37,7 @@ export class Health {
 
   async fetch() {
     try {
-      const accounts = await server.accounts();
+      const accounts = await server.accounting();
       this.accounts = new Map(accounts.map((account) => [`${account.station}/${account.sensor}`, account]));
       this.render();
       await this.look();

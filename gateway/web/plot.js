@@ -12,7 +12,12 @@ const FEWEST_ROWS = 600;
 const MOST_ROWS = 3000;
 const LEAST_NT = 1;
 const ROOM = 0.06;
-const UNDRAWN = "The drawing library did not load.";
+const NO_MARKS = { t: [], y: [], marker: [], color: [] };
+const NO_SPANS = { start: [], end: [], color: [] };
+
+/** `faint`: what is there to compare with. */
+const look = ({ faint, color }, colors) =>
+  (faint ? { color: colors.soft, width: 1, alpha: 0.55 } : { color: colors.traces[color % colors.traces.length] });
 
 export class Plot {
   /**
@@ -38,7 +43,7 @@ export class Plot {
       onRange: (start, end) => this.moved(start, end),
       onPoint: (ms) => this.point(ms),
     });
-    onThemeChange(() => this.redress());
+    onThemeChange(() => this.draw());
   }
 
   /** Another span, as chosen elsewhere; fetched at once. */
@@ -49,7 +54,7 @@ export class Plot {
 
   moved(start, end) {
     this.range = [start, end];
-    if (this.panels.ready) this.draw();
+    this.draw();
     this.tell.onRange(start, end);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.fetch(), SETTLE_MS);
@@ -66,7 +71,7 @@ export class Plot {
       const found = await this.load(start - pad, end + pad, rows);
       if (turn !== this.turn) return;
       this.found = found;
-      await this.lay();
+      this.lay();
     } catch (error) {
       console.info(`magwatch: ${error.message}`);
       if (turn === this.turn) this.tell.onNote(error.status ? error.message : "The gateway does not answer.");
@@ -76,7 +81,7 @@ export class Plot {
   }
 
   /** New plots where the lines are not those that are up. */
-  async lay() {
+  lay() {
     if (!this.found || this.box.clientWidth === 0) {
       this.shape = null;
       this.panels.drop();
@@ -84,48 +89,30 @@ export class Plot {
       return;
     }
     const shape = JSON.stringify(this.found.panels.map(({ title, lines }) => [title, lines.map(({ key, color, faint }) => [key, color, faint])]));
-    if (shape !== this.shape || !this.panels.ready) {
+    if (shape !== this.shape) {
       this.shape = shape;
-      try {
-        if (!(await this.panels.build(this.found.panels, palette()))) return;
-      } catch (error) {
-        this.shape = null;
-        this.tell.onNote(UNDRAWN);
-        console.info(`magwatch: ${error.message}`);
-        return;
-      }
+      this.panels.build(this.found.panels);
     }
     this.draw();
   }
 
-  redress() {
-    this.shape = null;
-    if (this.found && this.box.clientWidth > 0) this.lay();
-  }
-
   draw() {
-    if (!this.panels.ready || !this.found) return;
-    const [start, end] = this.range;
-    this.panels.together(() => {
-      this.panels.setTime(start, end);
-      this.found.panels.forEach((panel, p) => this.drawPanel(panel, p, start, end));
-      this.panels.setSpans(this.found.spans ?? { start: [], end: [], color: [] });
-    });
+    if (!this.panels.up || !this.found) return;
+    this.found.panels.forEach((panel, p) => this.drawPanel(panel, p));
     this.read();
   }
 
   /** Each panel's lines share one zero; `own`: each has its own, so that lines of different places can be compared. */
-  drawPanel(panel, p, start, end) {
+  drawPanel(panel, p) {
+    const [start, end] = this.range;
+    const colors = palette();
     const summaries = panel.lines.map((line) => summary(line, start, end));
     const clear = summaries.filter((found, i) => found && !panel.lines[i].faint);
     const seen = clear.length ? clear : summaries.filter(Boolean);
     const isField = /T$/.test(panel.unit);
     const common = isField && seen.length ? Math.round(seen[0].median) : 0;
     const bases = summaries.map((found) => (panel.own && isField ? (found?.median ?? 0) : common));
-    panel.lines.forEach((line, i) => {
-      line.base = bases[i];
-      this.panels.setLine(line.key, line.t, line.y.map((value) => value - bases[i]));
-    });
+    const lines = panel.lines.map((line, i) => ({ t: line.t, y: line.y, base: bases[i], ...look(line, colors) }));
     const ofLine = (found) => (panel.own && isField ? found.median : common);
     let low = Math.min(...seen.map((found) => found.low - ofLine(found)));
     let high = Math.max(...seen.map((found) => found.high - ofLine(found)));
@@ -133,13 +120,14 @@ export class Plot {
     const extra = Math.max(0, (isField ? LEAST_NT : LEAST_NT / 10) - (high - low)) / 2 + ROOM * (high - low);
     const scale = { low: low - extra, high: high + extra };
     const zero = panel.own ? `${panel.unit}, each from its own median` : isField ? `0 = ${figure(common, 0)} ${panel.unit}` : panel.unit;
-    this.panels.setScale(p, { ...scale, base: seen.length ? zero : "no samples" });
-    this.panels.setMarks(p, panel.marks ? panel.marks({ base: common, ...scale }, start, end) : { t: [], y: [], marker: [], color: [] });
+    const marks = panel.marks ? panel.marks({ base: common, ...scale }, start, end) : NO_MARKS;
+    const picture = { start, end, ...scale, lines, marks, spans: this.found.spans ?? NO_SPANS, pointMs: this.pointMs, colors };
+    this.panels.show(p, picture, seen.length ? zero : "no samples");
   }
 
   point(ms) {
     this.pointMs = ms;
-    if (this.panels.ready) this.panels.setPointer(ms);
+    this.panels.point(ms);
     this.read();
   }
 

@@ -47,7 +47,7 @@ self.addEventListener("fetch", (event) => {
   else if (pathname.startsWith("/static/")) event.respondWith(keptFile(request));
 });
 
-/** What a push says: `{title, body, tag, url, severity}`; a browser must show something, whatever came. */
+/** What a push says (docs/alerts.md); a browser must show something, whatever came. */
 function told(data) {
   try {
     return data?.json() ?? {};
@@ -57,21 +57,35 @@ function told(data) {
 }
 
 self.addEventListener("push", (event) => {
-  const { title = "magwatch", body = "", tag, url = "/#now", severity, alert_id: alert } = told(event.data);
+  const { title = "magwatch", body = "", tag, what, severity, actions = [], alert_id: alert } = told(event.data);
+  const loud = severity === "critical" && ["firing", "raised", "reminder"].includes(what);
   event.waitUntil(self.registration.showNotification(title, {
-    body, tag, renotify: Boolean(tag) && severity === "critical", requireInteraction: severity === "critical",
-    icon: "/static/icon-192.png", badge: "/static/badge-96.png", data: { url: alert ? `/#alert/${alert}` : url },
+    body, tag, renotify: Boolean(tag) && loud, requireInteraction: loud, silent: what === "updated" || what === "acknowledged",
+    icon: "/static/icon-192.png", badge: "/static/badge-96.png",
+    actions: actions.slice(0, Notification.maxActions ?? 0).map(({ action, title: words }) => ({ action, title: words })),
+    data: { go: alert ? `#alert/${alert}` : "#now", links: Object.fromEntries(actions.map((one) => [one.action, one.url])) },
   }));
 });
 
+/** A button's link is its own permission: a POST there does it, once. Where it does not, the page of the link says why. */
+async function press(link) {
+  try {
+    const answer = await fetch(new URL(link).pathname, { method: "POST" });
+    if (answer.ok) return;
+  } catch {
+    // No link to the gateway now: the page of the link can be tried again.
+  }
+  await self.clients.openWindow(link);
+}
+
 self.addEventListener("notificationclick", (event) => {
+  const { go, links } = event.notification.data;
   event.notification.close();
-  const wanted = new URL(event.notification.data?.url ?? "/", self.location.origin);
-  const url = wanted.origin === self.location.origin ? wanted.href : self.location.origin;
   event.waitUntil((async () => {
+    if (event.action in links) return press(links[event.action]);
     const [open] = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    if (!open) return self.clients.openWindow(url);
-    open.postMessage({ go: new URL(url).hash });
+    if (!open) return self.clients.openWindow(`/${go}`);
+    open.postMessage({ go });
     return open.focus();
   })());
 });

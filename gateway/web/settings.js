@@ -10,12 +10,12 @@ import { kindWords } from "./words.js";
 const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
 
 export class Settings {
-  constructor(session, desk) {
-    Object.assign(this, { session, desk });
+  constructor(session) {
+    this.session = session;
   }
 
   show() {
-    byId("view-settings").replaceChildren(this.look(), this.pushes(), this.installing(), ...this.trusted(), ...this.person());
+    byId("view-settings").replaceChildren(this.look(), this.pushes(), this.installing(), this.trusted(), ...this.person());
   }
 
   refreshed() {
@@ -40,19 +40,29 @@ export class Settings {
 
   pushes() {
     const note = el("p", { class: "hint", role: "status" });
-    const knob = el("button", { type: "button", class: "switch", role: "switch", "aria-checked": "false" }, "Alerts on this device");
+    const knob = el("button", { type: "button", class: "switch", role: "switch", "aria-checked": "false", disabled: true }, "Alerts on this device");
     const part = this.part("settings-push", "Notifications", knob, note);
-    const why = push.obstacle(this.desk.can.push);
-    knob.disabled = why !== null;
+    this.offer(part, knob, note).catch((error) => say(note, error.status ? error.message : "The gateway does not answer."));
+    return part;
+  }
+
+  /** Makes the switch one that works, or says why it cannot. Of several channels the person chooses theirs. */
+  async offer(part, knob, note) {
+    const offered = await server.pushKey();
+    const why = push.obstacle(offered.channels);
     say(note, why ?? "");
-    if (why !== null) return part;
+    if (why !== null) return;
     const set = (on) => knob.setAttribute("aria-checked", String(on));
-    push.isOn().then(set, (error) => say(note, error.message));
+    const channel = el("select", { id: "settings-channel" }, ...offered.channels.map((name) => el("option", {}, name)));
+    if (offered.channels.length > 1) part.insertBefore(el("div", { class: "filter" }, el("label", { for: channel.id }, "Channel"), channel), knob);
+    set(await push.isOn());
+    knob.disabled = false;
     knob.addEventListener("click", async () => {
       const on = knob.getAttribute("aria-checked") === "true";
       knob.disabled = true;
+      say(note, "");
       try {
-        await (on ? push.switchOff() : push.switchOn());
+        await (on ? push.switchOff() : push.switchOn(offered, channel.value));
         set(!on);
         say(note, on ? "Off." : "On: alerts come to this device, also when the page is closed.");
       } catch (error) {
@@ -61,7 +71,6 @@ export class Settings {
         knob.disabled = false;
       }
     });
-    return part;
   }
 
   installing() {
@@ -73,37 +82,35 @@ export class Settings {
 
   /** Of the alerts that people judged, how many were useful: by rule and station. */
   trusted() {
-    if (!this.desk.can.precision) return [];
     const body = el("tbody");
-    const table = el("table", {}, el("thead", {}, el("tr", {}, ...["What", "Where", "Useful", "Judged"].map((word) => el("th", { scope: "col" }, word)))), body);
+    const table = el("table", { hidden: true }, el("thead", {}, el("tr", {}, ...["What", "Where", "Useful", "Judged"].map((word) => el("th", { scope: "col" }, word)))), body);
     const note = el("p", { class: "hint" });
     this.precision(body, table, note);
-    return [this.part("settings-precision", "How far alerts were right", table, note)];
+    return this.part("settings-precision", "How far alerts were right", table, note);
   }
 
   async precision(body, table, note) {
     try {
-      const answer = await server.precision();
-      const rows = answer.precision ?? answer.rows ?? [];
-      body.replaceChildren(...rows.map((row) => {
-        const judged = row.judged ?? row.useful + row.false;
-        const cells = [kindWords(row.rule ?? row.kind), row.station ?? "everywhere", judged ? `${Math.round((100 * row.useful) / judged)} %` : "–", String(judged)];
+      const rows = await server.precision();
+      body.replaceChildren(...rows.map(({ kind, station, useful, false: wrong, precision }) => {
+        const cells = [kindWords(kind), station, precision === null ? "–" : `${Math.round(100 * precision)} %`, String(useful + wrong)];
         return el("tr", {}, ...cells.map((text) => el("td", {}, text)));
       }));
       table.hidden = rows.length === 0;
       say(note, rows.length ? "" : "Nobody has judged an alert yet.");
     } catch (error) {
-      table.hidden = true;
-      say(note, error.message);
+      say(note, error.status ? error.message : "The gateway does not answer.");
     }
   }
 
   person() {
-    if (!this.session.accounts) return [];
-    const { person } = this.session;
+    const { person, loggedIn } = this.session;
+    if (person === null) return [];
+    const who = el("p", {}, `${person.name}, ${person.role}`);
+    if (!loggedIn) return [this.part("settings-person", "Account", who, el("a", { class: "text-link", href: server.loginAddress() }, "Log in"))];
     const out = el("button", { type: "button", class: "button" }, "Log out");
     const note = el("p", { class: "wrong", role: "alert" });
     out.addEventListener("click", () => this.session.leave().catch((error) => say(note, error.message)));
-    return [this.part("settings-person", "Account", el("p", {}, person ? `${person.name}, ${person.role}` : "Nobody is logged in."), out, note)];
+    return [this.part("settings-person", "Account", who, out, note)];
   }
 }

@@ -114,7 +114,7 @@ export class Silences {
   update(node, silence) {
     say(node.querySelector(".silence-what"), words(silence));
     const until = `until ${stamp(parse(silence.until))} UTC`;
-    say(node.querySelector(".silence-why"), [until, silence.why, silence.who ?? silence.by].filter(Boolean).join(" · "));
+    say(node.querySelector(".silence-why"), [until, silence.why, silence.who].filter(Boolean).join(" · "));
     node.querySelector("button").hidden = !this.session.mayChange;
   }
 }

@@ -1,19 +1,16 @@
 /** One alert in full: what was seen, its trace, the other stations, who did what; and what can be done about it. */
 
-import { place } from "./alerts.js";
 import { ago, now, parse, stamp } from "./clock.js";
 import { arrange, byId, el, icon, say } from "./dom.js";
-import { sentences, worded } from "./evidence.js";
+import { worded } from "./evidence.js";
 import { Plot } from "./plot.js";
 import * as server from "./server.js";
 import { panelsAround, spanOf } from "./trace_around.js";
-import { figure, kindWords, MARKS, severityOf, severityWord, size, stateWord } from "./words.js";
+import { figure, MARKS, severityOf, severityWord, stateWord } from "./words.js";
 
 const LOOKS = [["Both", { raw: true, cleaned: true }], ["Cleaned", { raw: false, cleaned: true }], ["Raw", { raw: true, cleaned: false }]];
 
 const HOW = "Touch to read, drag to move, pinch to zoom.";
-
-const names = (list) => (list ?? []).map((one) => (typeof one === "string" ? one : one.station));
 
 /** UTC, and the time on the wall where the person is, where that is another one. */
 function bothTimes(ms) {
@@ -34,7 +31,7 @@ export class Story {
 
   build() {
     const box = byId("view-alert");
-    this.parts = Object.fromEntries(["icon", "kind", "size", "place", "meta", "title", "words", "figures", "region", "steps", "note"].map((name) => [name, el(name === "kind" ? "h2" : "div", { class: `story-${name}` })]));
+    this.parts = Object.fromEntries(["icon", "title", "since", "meta", "words", "figures", "steps", "note"].map((name) => [name, el(name === "title" ? "h2" : "div", { class: `story-${name}` })]));
     const { parts } = this;
     this.row = this.desk.row(() => this.alert, { whole: true });
     const looks = el("div", { class: "segments", role: "group", "aria-label": "Trace" }, ...LOOKS.map(([words, look]) => {
@@ -54,8 +51,8 @@ export class Story {
     box.append(
       el("a", { class: "back", href: "#now" }, "‹ Now"),
       el("article", { class: "story" },
-        el("header", { class: "story-head" }, parts.icon, parts.kind, parts.size, parts.place, parts.title, parts.meta), this.row, parts.note),
-      el("section", { class: "sheet-part", "aria-labelledby": "story-seen" }, el("h2", { id: "story-seen" }, "What was seen"), parts.words, parts.region,
+        el("header", { class: "story-head" }, parts.icon, parts.title, parts.since, parts.meta), this.row, parts.note),
+      el("section", { class: "sheet-part", "aria-labelledby": "story-seen" }, el("h2", { id: "story-seen" }, "What was seen"), parts.words,
         el("details", { class: "figures-fold" }, el("summary", {}, "Figures"), parts.figures)),
       el("section", { class: "chart", "aria-labelledby": "story-trace" },
         el("div", { class: "chart-head" }, el("h2", { id: "story-trace" }, "Trace"), looks), this.values, plotBox,
@@ -72,9 +69,8 @@ export class Story {
   async show({ id }) {
     if (id !== this.id) {
       this.id = id;
-      this.answer = {};
+      this.detail = null;
       this.alert = this.alerts.byId.get(id) ?? null;
-      this.events = [];
       this.plot.stop();
     }
     if (this.alert) this.render();
@@ -90,20 +86,25 @@ export class Story {
     this.fetch();
   }
 
-  /** The alert with its story, as far as this gateway tells it; else what the lists say. */
+  get events() {
+    return this.detail?.events ?? [];
+  }
+
+  /** The alert with its history and its events; without the gateway, what this device knows of it. */
   async fetch() {
     const { id } = this;
     try {
-      this.alert ??= this.alerts.byId.get(id) ?? null;
-      if (this.desk.can.story) this.take(await server.alert(id));
-      else if (this.alert) this.events = await this.eventsOfLists();
+      const detail = await server.alert(id);
+      if (id !== this.id) return;
+      this.detail = detail;
+      this.alert = detail.alert;
+      say(this.parts.note, "");
     } catch (error) {
-      say(this.parts.note, error.status === 404 ? "This alert is not on record." : `Not all is shown: ${error.message}`);
+      if (id !== this.id) return;
+      this.alert ??= this.alerts.byId.get(id) ?? null;
+      say(this.parts.note, error.status ? error.message : "Not all is shown: the gateway does not answer.");
     }
-    if (id !== this.id || !this.alert) {
-      if (!this.alert && this.alerts.known) say(this.parts.note, "This alert is not on record here.");
-      return;
-    }
+    if (!this.alert) return;
     this.render();
     this.around = spanOf(this.alert, this.events, now());
     const channels = this.events.flatMap((event) => event.channels ?? []).slice(0, 1);
@@ -117,31 +118,17 @@ export class Story {
     await this.plot.set(...this.around);
   }
 
-  take(answer) {
-    this.answer = answer;
-    this.alert = answer.alert ?? answer;
-    this.events = answer.events ?? [];
-  }
-
-  async eventsOfLists() {
-    const { station, start, event_ids: ids } = this.alert;
-    const since = parse(start);
-    const found = await server.eventsBetween(station, since - 1, Math.max(since + 3_600_000, (parse(this.alert.updated_at) ?? since) + 1));
-    return found.filter((event) => ids.includes(event.id));
-  }
-
   /** News of the alert that is up. */
   put(alert) {
     if (alert.id !== this.id || !this.alert) return;
-    const ended = alert.event_ids?.length !== this.alert.event_ids?.length || alert.state !== this.alert.state;
-    this.alert = { ...this.alert, ...alert };
+    this.alert = alert;
     this.render();
-    if (ended && !byId("view-alert").hidden) this.fetch();
+    if (!byId("view-alert").hidden) this.fetch();
   }
 
   load(start, end, rows) {
     const msPerPx = () => (this.plot.range[1] - this.plot.range[0]) / this.plot.panels.frame().width;
-    const named = [...names(this.answer.agreeing), ...names(this.answer.not_agreeing)];
+    const named = [...(this.detail?.agreeing ?? []), ...(this.detail?.not_agreeing ?? [])];
     return panelsAround({ alert: this.alert, events: this.events, stations: this.stations, named, looks: this.looks, msPerPx }, start, end, rows);
   }
 
@@ -152,16 +139,12 @@ export class Story {
     story.dataset.severity = severity;
     story.dataset.state = alert.state;
     parts.icon.replaceChildren(icon(alert.state === "resolved" ? "done" : severity));
-    say(parts.kind, kindWords(alert.kind));
-    say(parts.size, size(alert.amplitude_nt) ?? "");
-    say(parts.place, place(alert));
-    const start = parse(alert.start) ?? parse(alert.opened_at);
-    say(parts.title, `Since ${bothTimes(start)}, ${ago(start)}`);
+    say(parts.title, alert.title);
+    const start = parse(alert.start);
+    say(parts.since, `Since ${bothTimes(start)}, ${ago(start)}`);
     say(parts.meta, [severityWord(severity), stateWord(alert.state), alert.reason].filter(Boolean).join(" · "));
-    const event = this.worst();
-    arrange(parts.words, sentences(alert, event), (text) => text, () => el("p"), (node, text) => say(node, text));
-    this.figures(event);
-    this.region();
+    say(parts.words, alert.text);
+    this.figures(this.worst());
     this.chronicle();
     this.desk.update(this.row, alert);
   }
@@ -177,23 +160,8 @@ export class Story {
     this.parts.figures.closest("details").hidden = told.length === 0;
   }
 
-  /** Local or regional, in words: a storm is over the whole region, a van at one station. */
-  region() {
-    const agreeing = names(this.answer.agreeing);
-    const not = names(this.answer.not_agreeing);
-    const told = [];
-    if (agreeing.length) told.push(`Also seen at ${agreeing.join(", ")}.`);
-    if (not.length) told.push(`Not seen at ${not.join(", ")}.`);
-    if (not.length && !agreeing.length) told.push("Local to this station.");
-    say(this.parts.region, told.join(" "));
-  }
-
   chronicle() {
-    const known = this.answer.history ?? [
-      { at: this.alert.opened_at, state: "pending", why: "opened by its first event" },
-      { at: this.alert.resolved_at ?? this.alert.updated_at, state: this.alert.state, why: this.alert.reason },
-    ];
-    arrange(this.steps, known, ({ at, state, why }) => `${at}/${state}/${why}`,
+    arrange(this.steps, this.detail?.history ?? [], ({ at, state, why }) => `${at}/${state}/${why}`,
       () => el("li", { class: "step" }, el("time"), el("span", { class: "step-state" }), el("span", { class: "step-why" })),
       (node, { at, state, who, why }) => {
         say(node.children[0], `${stamp(parse(at))}`);

@@ -1,25 +1,29 @@
 /** The page's plain words for what the wire says in one, and how it writes numbers. */
 
+/** As the phone says it (gateway/alerts/wording.py); an alert brings its own title. */
 const KINDS = {
   commencement: "Sudden commencement",
   disturbance: "Magnetic disturbance",
-  step: "Step",
-  transient: "A vehicle-like transient",
+  step: "The field jumped and stayed",
+  transient: "Something magnetic passed",
   unusual: "Unusual signal",
   stuck: "Sensor stuck",
-  saturated: "Sensor saturated",
+  saturated: "Sensor at the end of its range",
   noisy: "Sensor noisy",
-  gap: "Gap in the data",
-  clock_step: "Clock jumped",
+  gap: "Data missing",
+  clock_step: "The clock jumped",
   silent: "Station silent",
-  evicted: "Samples given up, no room",
+  evicted: "Samples given up",
   outage: "Gateway out of order",
 };
 
 /** Every kind that there is, as the wire names it. */
 export const KIND_NAMES = Object.keys(KINDS);
 
-const STATES = { pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved" };
+const STATES = {
+  pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved", regional: "Became regional", joined: "Joined the region's alert",
+  raised: "Raised", flapping: "Comes and goes", held: "Held back", told: "Told", shown: "Brought up to date", judged: "Judged",
+};
 const SEVERITIES = { info: "Info", warning: "Warning", critical: "Critical" };
 const STATION_STATES = { streaming: "Streaming", late: "Late", silent: "Silent" };
 

@@ -1,93 +1,31 @@
-"""The demo as a process and a browser to look at it, for all tests of the page: they are slow to start."""
+"""A small network that sends, its gateway, and phones to look at it with, for all tests of the page."""
 
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-REPO = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-START_S = 60.0
-PHONE: ViewportSize = {"width": 390, "height": 844}
+from benchmarks.watched import CHROMIUM, PASSWORD, SWITCHES, Watched, watched
+from tests.conftest import program
 
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LIVE_MS = 20_000
 
-class Demo:
-    """`magwatch demo` as a process; its gateway is a child of it, started again by it when killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}/"
-        self.log = folder / "demo.log"
-        command = [sys.executable, "magwatch.py", "demo", "--stations", "3", "--seconds", "600", "--json"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--data-dir", str(folder / "data"), "--port", str(port)], cwd=REPO, stdout=log, stderr=log
-            )
-
-    def wait(self) -> None:
-        """Until the page is served."""
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(self.url, timeout=1):  # noqa: S310 - our own loopback URL
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        pytest.fail(f"the demo serves no page:\n{self.log.read_text(errors='replace')[-3000:]}")
-
-    def gateway(self) -> int:
-        """The process id of the gateway."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if parent == self.process.pid and b"gateway" in words:
-                return int(folder.name)
-        pytest.fail("the demo has no gateway")
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-_running: list[Demo] = []
-
-
-def stop_demo() -> None:
-    """If it runs."""
-    while _running:
-        _running.pop().stop()
+_running: list[Iterator[Watched]] = []
 
 
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """The demo keeps the machine busy: it ends with the last test of this folder, not with the last of all."""
+    """The network keeps the machine busy: it ends with the last test of this folder, not with the last of all."""
     if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
-        stop_demo()
+        while _running:
+            next(_running.pop(), None)
+
+
+def _open(folder: Path) -> Iterator[Watched]:
+    with watched(folder) as world:
+        yield world
 
 
 @pytest.fixture(scope="session")
@@ -98,20 +36,43 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("demo"))
-    _running.append(demo)
-    try:
-        demo.wait()
-        yield demo
-    finally:
-        stop_demo()
+def world(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """Shared by all: each test tells of an event of its own, of another station or kind."""
+    program("mosquitto")
+    opened = _open(tmp_path_factory.mktemp("watched"))
+    found = next(opened)
+    _running.append(opened)
+    return found
 
 
 @pytest.fixture(scope="module")
-def kept_phone(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
-    """A phone whose browser has the page's files already."""
-    context = browser.new_context(viewport=PHONE, has_touch=True, base_url=demo.url, service_workers="block")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """One a module: its event loop must not be there any more when other tests have theirs."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
+        yield browser
+        browser.close()
+
+
+def log_in(context: BrowserContext, who: str) -> None:
+    """As the page would, without the page."""
+    answer = context.request.post("/api/v1/session", data={"name": who, "password": PASSWORD})
+    assert answer.ok, answer.text()
+
+
+def opened(context: BrowserContext, view: str = "now") -> Page:
+    """A view of the page, in touch with the gateway."""
+    page = context.new_page()
+    page.goto(f"/#{view}")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=LIVE_MS)
+    return page
+
+
+@pytest.fixture(scope="module")
+def kept_phone(browser: Browser, world: Watched) -> Iterator[BrowserContext]:
+    """Ada's, whose browser has the page's files already."""
+    context = browser.new_context(**PHONE, base_url=world.url, service_workers="block")
+    log_in(context, "ada")
     yield context
     context.close()
 
@@ -124,12 +85,3 @@ def phone(kept_phone: BrowserContext) -> Iterator[BrowserContext]:
     for page in kept_phone.pages:
         page.evaluate("localStorage.clear()")
         page.close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    """One a module: its event loop must not be there any more when other tests have theirs."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
-        yield browser
-        browser.close()

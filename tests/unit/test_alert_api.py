@@ -100,7 +100,7 @@ async def test_the_list_is_filtered_and_paged(desk: AlertDesk, client: httpx.Asy
     assert await ask(station="s0", kind="noisy") == ["s0 noisy"]
     assert await ask(severity="critical") == []
     first = (await client.get("/alerts", params={"limit": 4})).json()
-    rest = await ask(limit=4, before=first["next"])
+    rest = await ask(limit=4, cursor=first["next"])
     assert sorted([f"{alert['station']} {alert['kind']}" for alert in first["alerts"]] + rest) == sorted(await ask())
 
 

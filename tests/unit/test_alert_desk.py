@@ -98,7 +98,7 @@ async def test_an_event_opens_one_alert_and_one_notification_however_often_it_co
         await asyncio.sleep(0.05)
     (alert,) = await desk.alerts()
     assert (alert.state, alert.kind, alert.event_ids) == ("firing", Kind.STEP, (event().id,))
-    assert alert.title == "Step at conrad: 12.5 nT"
+    assert alert.title == phone.got[0].title == "The field jumped and stayed at conrad (fge), 12.5 nT"
     assert [told.what for told in phone.got] == ["firing"]
     counts = await desk.counts()
     assert (counts.events, counts.alerts, counts.notifications) == (1, 1, 1)

@@ -98,7 +98,7 @@ async def test_a_commencement_at_several_stations_is_one_alert_and_rings_once(re
     (alert,) = await desk.desk.alerts()
     assert (alert.scope, alert.region, alert.stations) == ("region", "Alps", ("conrad", "hon", "wik", "sop"))
     assert (alert.others, alert.amplitude_nt) == (("fur",), 40.0)
-    assert alert.title == "Sudden commencement at 4 stations (Alps): 40.0 nT"
+    assert alert.title == "Sudden commencement in Alps, 4 stations, 40.0 nT"
     told = await desk.told()
     assert [(one.what, one.quiet) for one in told] == [("firing", False), ("updated", True)]
     assert len({one.thread for one in told}) == 1
