@@ -51,6 +51,9 @@ _SETTINGS = """
 group_s = 0.0
 [[alerts.rules]]
 keep_firing_s = 3600.0
+[[alerts.regions]]
+name = "the eastern Alps"
+stations = ["Conrad", "Graz", "Vienna"]
 [notify.channels.page]
 type = "webpush"
 contact = "mailto:ops@example.org"

@@ -1,10 +1,12 @@
 """The page and its files, from the web folder.
 
 The page's own files are asked for under a version, `/static/{version}/...`, which changes with any byte of any of them:
-they may be kept for ever, and code of two versions never meets in one page.
+they may be kept for ever, and code of two versions never meets in one page. Scripts and styles are there with all that
+they import.
 """
 
 import asyncio
+import gzip
 import hashlib
 import json
 from functools import lru_cache
@@ -12,13 +14,17 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gateway.api.bundle import bundled
+
 _ASK_EACH_TIME = {"Cache-Control": "no-cache"}
 _KEEP_FOR_EVER = "public, max-age=31536000, immutable"
-_NOT_KEPT_OFFLINE = frozenset({"index.html", "service-worker.js", "OFL.txt"})
+_BUNDLES = {"app.js": "text/javascript", "page.css": "text/css", "login.js": "text/javascript", "login.css": "text/css"}
+_KEPT_OFFLINE = ("app.js", "first-paint.js", "page.css", "*.png", "*.svg", "fonts/*.woff2")
 
 
 def pages(web_dir: Path) -> APIRouter:
@@ -66,8 +72,12 @@ class PageFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """404 for a version that is not served any more: the page that asks for it is loaded anew."""
         version, _, name = path.partition("/")
-        if name and version == await asyncio.to_thread(version_of, Path(str(self.directory))):
-            response = await super().get_response(name, scope)
+        folder = Path(str(self.directory))
+        if name and version == await asyncio.to_thread(version_of, folder):
+            if name in _BUNDLES:
+                response = await asyncio.to_thread(_bundle, folder, name, version, "gzip" in _accepted(scope))
+            else:
+                response = await super().get_response(name, scope)
             response.headers["Cache-Control"] = _KEEP_FOR_EVER
             return response
         response = await super().get_response(path, scope)
@@ -92,8 +102,28 @@ def _files(web_dir: Path) -> list[Path]:
     return sorted(path for path in web_dir.rglob("*") if path.is_file())
 
 
+def _accepted(scope: Scope) -> str:
+    return Headers(scope=scope).get("accept-encoding", "")
+
+
+def _bundle(web_dir: Path, name: str, version: str, packed: bool) -> Response:
+    try:
+        plain, small = _bundled(web_dir, name, version)
+    except FileNotFoundError as missing:
+        raise HTTPException(404, f"{Path(missing.filename).name} is not there") from None
+    how = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if packed else {})
+    return Response(small if packed else plain, headers=how, media_type=_BUNDLES[name])
+
+
+@lru_cache(maxsize=8)
+def _bundled(web_dir: Path, name: str, _version: str) -> tuple[bytes, bytes]:
+    """As it is, and compressed once."""
+    plain = bundled(web_dir, name).encode()
+    return plain, gzip.compress(plain, 9, mtime=0)
+
+
 def _shell(web_dir: Path) -> str:
     version = version_of(web_dir)
-    names = [path.relative_to(web_dir).as_posix() for path in _files(web_dir) if path.name not in _NOT_KEPT_OFFLINE]
+    names = sorted(path.relative_to(web_dir).as_posix() for kept in _KEPT_OFFLINE for path in web_dir.glob(kept))
     kept = ["/", *(f"/static/{version}/{name}" for name in names)]
     return f"self.SHELL = {json.dumps({'version': version, 'files': kept})};\n"

@@ -131,7 +131,10 @@ def test_what_came_over_the_wire_is_text(phone: Any, world: Watched) -> None:
     expect(page.locator("#health", has_text="Evil")).to_contain_text(MARKUP, timeout=10_000)
     page.get_by_role("link", name="Now", exact=True).tap()
     page.locator("#silences summary").tap()
-    expect(page.locator(".silence", has_text=MARKUP)).to_be_visible()
+    silence = page.locator(".silence", has_text=MARKUP)
+    expect(silence).to_be_visible()
+    silence.get_by_role("button", name="End").tap()
+    expect(silence).to_have_count(0)
     assert page.locator("img, [onerror]").count() == 0
     assert page.evaluate("document.body.dataset.broken") is None
     world.status("Evil", Status(state="offline", boot=9, at=time.time_ns()))
