@@ -14,7 +14,8 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,20 @@ services = ["https://push.example"]
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """x of a station goes up and z goes down, and both stay; `ago_s`: before the stations began to send."""
+
+    station: str
+    ago_s: float
+    size_nt: float
+    within_s: float = 0.4
+
+
 class Watched:
     """What is there. `url`: of the page; PEOPLE are there, all with PASSWORD."""
 
-    def __init__(self, folder: Path, broker_port: int) -> None:
+    def __init__(self, folder: Path, broker_port: int, rises: Sequence[Rise]) -> None:
         self.folder, self.port = folder, servers.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "gateway.toml"
@@ -78,7 +89,7 @@ class Watched:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         self._csrf = ""
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._steps: dict[str, list[tuple[int, float]]] = {name: [] for name in STATIONS}
+        self._rises, self._began_ns = list(rises), time.time_ns()
         self._sent_ns = (time.time_ns() // SECOND_NS - PAST_S) * SECOND_NS
         self._seq = self._accepted = 0
         self._over = threading.Event()
@@ -128,7 +139,7 @@ class Watched:
             self.status(name, Status(state="online", boot=number, version="1.0", position=position, sensors=(sensor,)))
 
     def tell(self, kind: Kind, station: str, severity: Severity, amplitude_nt: float = 42.6, **more: Any) -> Event:
-        """An event that begins now; a step is in the samples that follow."""
+        """An event that has just begun; a step is in the samples that follow."""
         now_ns = time.time_ns()
         start_ns = more.pop("start_ns", now_ns - 2 * SECOND_NS)
         facts = {
@@ -150,8 +161,9 @@ class Watched:
             amplitude_nt=amplitude_nt,
             **facts,
         )
-        if kind is Kind.STEP:
-            self._steps[station].append((start_ns, amplitude_nt / 2**0.5))
+        rise = Rise(station, (self._began_ns - start_ns) / SECOND_NS, amplitude_nt / 2**0.5)
+        if kind is Kind.STEP and rise not in self._rises:
+            self._rises.append(rise)
         self._publish(str(SensorTopic(station, SENSOR, "event")), event.model_dump_json().encode())
         return event
 
@@ -166,6 +178,10 @@ class Watched:
         url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         with self._opener.open(urllib.request.Request(url, data, headers), timeout=10) as answer:  # noqa: S310
             return json.load(answer)
+
+    def ago_ns(self, ago_s: float) -> int:
+        """When that was; as in `Rise`."""
+        return self._began_ns - round(ago_s * SECOND_NS)
 
     @staticmethod
     def wait(holds: Any, what: str, within_s: float = 30.0) -> None:
@@ -205,16 +221,18 @@ class Watched:
             self._over.wait(1.02 - time.time() % 1)
 
     def _measured(self, station: str, times_ns: NDArray[np.int64]) -> Samples:
-        """A common field that moves slowly, noise of 0.05 nT, a spike now and then, and the steps that were told of."""
+        """A common field that moves slowly, noise of 0.05 nT, a spike every 30 s, and what rises."""
         t_s = (times_ns - times_ns[0] // (3600 * SECOND_NS) * (3600 * SECOND_NS)) / SECOND_NS
         dice = np.random.default_rng([int(times_ns[0] // SECOND_NS), *station.encode()])
         common = 6 * np.sin(t_s / 31.0) + 2.5 * np.sin(t_s / 7.3)
         values = (
             np.array(STATIONS[station][1]) + common[:, None] * (1.0, -0.4, 0.6) + dice.normal(0, 0.05, (len(t_s), 3))
         )
-        for start_ns, size_nt in self._steps[station]:
-            values[times_ns >= start_ns] += (size_nt, 0.0, -size_nt)
-        spiked = dice.random(len(t_s)) < 0.002
+        for rise in self._rises:
+            if rise.station == station:
+                since_s = (times_ns - self._began_ns) / SECOND_NS + rise.ago_s
+                values += np.clip(since_s / rise.within_s, 0.0, 1.0)[:, None] * (rise.size_nt, 0.0, -rise.size_nt)
+        spiked = times_ns // _STEP_NS % (30 * RATE_HZ) == 7 * RATE_HZ
         values[spiked, 0] += 60.0
         supply = np.full(len(t_s), 12.41)
         counts = np.round(np.column_stack([values, supply]) / 0.01).astype(np.int32)
@@ -223,10 +241,10 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(folder: Path) -> Iterator[Watched]:
-    """All of it, sending."""
+def watched(folder: Path, rises: Sequence[Rise] = ()) -> Iterator[Watched]:
+    """All of it, sending. `rises`: what is in the samples from the beginning."""
     with servers.mosquitto(folder) as broker_port:
-        world = Watched(folder, broker_port)
+        world = Watched(folder, broker_port, rises)
         try:
             world.start_gateway()
             world.begin()

@@ -1,8 +1,8 @@
 """The page's scripts and styles as one file each: fifty small ones would be fifty questions over a slow link.
 
 Only what the page's own files do is understood: at the beginning of a line `import { a, b as c } from "./x.js";`,
-`import * as x from "./x.js";` and `@import "x.css";`, and exported constants, functions and classes. Each module becomes
-a function that is called once, after those that it imports.
+`import * as x from "./x.js";` and `@import "x.css";`, and exported constants, functions and classes. Each module
+becomes a function that is called once, after those that it imports.
 """
 
 import re

@@ -48,13 +48,11 @@ export class Alerts {
     return this.listed().find(isOpen) ?? this.listed()[0] ?? null;
   }
 
-  open() {
-    return [...this.byId.values()].filter(isOpen);
-  }
-
+  /** Those of now; what a region's alert has taken over is told by that one. */
   listed() {
     const since = now() - LINGER_MS;
-    const shown = [...this.byId.values()].filter((alert) => isOpen(alert) || (parse(alert.resolved_at) ?? 0) > since);
+    const own = [...this.byId.values()].filter((alert) => alert.part_of === null);
+    const shown = own.filter((alert) => isOpen(alert) || (parse(alert.resolved_at) ?? 0) > since);
     return shown.sort((a, b) => isOpen(b) - isOpen(a) || began(b) - began(a));
   }
 

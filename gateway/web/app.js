@@ -166,6 +166,7 @@ const coarse = (ms) => (ms < 95_000 ? Math.floor(ms / 10_000) * 10_000 : ms);
 function tick() {
   const [state, words] = connectionWords();
   byId("connection").dataset.state = state;
+  if (state === "lost" && !chart.trace) chart.controls.unanswered();
   document.documentElement.dataset.connection = state;
   say(byId("connection-text"), words);
   say(byId("clock"), timeOfDay(now()));

@@ -48,7 +48,7 @@ export async function panelsOf({ picks, overlaid, raw: asRead, minus }, start, e
   const base = all.find(({ key }) => key === minus);
   const others = all.filter((line) => line !== base && line.unit === base.unit);
   const lines = others.map((line) => ({ ...line, label: `${line.label} − ${base.label}`, ...difference(line, base) }));
-  const means = period(base.t) >= 59_000 ? "1-minute means, " : "";
-  const note = lines.length ? `Differences of ${means}on common times.` : `Choose another channel in ${base.unit} to subtract from.`;
+  const means = period(base.t) >= 59_000 ? " of 1-minute means," : "";
+  const note = lines.length ? `Differences${means} on common times.` : `Choose another channel in ${base.unit} to subtract from.`;
   return { panels: arranged(lines.length ? lines : [base], overlaid), note };
 }

@@ -35,6 +35,7 @@ export class Live {
     this.open();
     setInterval(() => this.check(), 2000);
     window.addEventListener("online", () => this.hurry());
+    window.addEventListener("offline", () => this.again());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
   }
 
