@@ -137,7 +137,7 @@ export class Explore {
   /** The values at the finger above the chart, where the finger does not hide them. */
   values(ms, rows) {
     const list = byId("explore-values");
-    list.dataset.pointed = ms !== null;
+    list.setAttribute("aria-live", ms === null ? "off" : "polite");
     arrange(list, [{ key: "time" }, ...rows], ({ key }) => key,
       ({ key }) => (key === "time" ? el("li", { class: "values-time" }) : el("li", { class: "value" }, el("span", { class: "value-label" }), el("span", { class: "value-figure" }))),
       (node, row) => {

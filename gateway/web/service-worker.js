@@ -57,10 +57,11 @@ function told(data) {
 }
 
 self.addEventListener("push", (event) => {
-  const { title = "magwatch", body = "", tag, what, severity, actions = [], alert_id: alert } = told(event.data);
-  const loud = severity === "critical" && ["firing", "raised", "reminder"].includes(what);
+  const { title = "magwatch", body = "", tag, what = "firing", severity, actions = [], alert_id: alert } = told(event.data);
+  const asks = ["firing", "raised", "reminder"].includes(what);
+  const loud = asks && severity === "critical";
   event.waitUntil(self.registration.showNotification(title, {
-    body, tag, renotify: Boolean(tag) && loud, requireInteraction: loud, silent: what === "updated" || what === "acknowledged",
+    body, tag, renotify: Boolean(tag) && loud, requireInteraction: loud, silent: !asks,
     icon: "/static/icon-192.png", badge: "/static/badge-96.png",
     actions: actions.slice(0, Notification.maxActions ?? 0).map(({ action, title: words }) => ({ action, title: words })),
     data: { go: alert ? `#alert/${alert}` : "#now", links: Object.fromEntries(actions.map((one) => [one.action, one.url])) },

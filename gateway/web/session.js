@@ -14,11 +14,6 @@ export class Session {
     return MAY_CHANGE.has(this.person?.role);
   }
 
-  /** Whether there is a session to leave: not for a look without a login, nor on the gateway's own machine. */
-  get loggedIn() {
-    return this.person?.by === "session";
-  }
-
   async look() {
     this.person = await server.session();
     server.trust(this.person.csrf);

@@ -104,10 +104,11 @@ export class Settings {
   }
 
   person() {
-    const { person, loggedIn } = this.session;
+    const { person } = this.session;
     if (person === null) return [];
     const who = el("p", {}, `${person.name}, ${person.role}`);
-    if (!loggedIn) return [this.part("settings-person", "Account", who, el("a", { class: "text-link", href: server.loginAddress() }, "Log in"))];
+    if (person.by === "machine") return [this.part("settings-person", "Account", who)];
+    if (person.by === "anonymous") return [this.part("settings-person", "Account", who, el("a", { class: "text-link", href: server.loginAddress() }, "Log in"))];
     const out = el("button", { type: "button", class: "button" }, "Log out");
     const note = el("p", { class: "wrong", role: "alert" });
     out.addEventListener("click", () => this.session.leave().catch((error) => say(note, error.message)));

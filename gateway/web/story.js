@@ -172,6 +172,7 @@ export class Story {
   }
 
   read(ms, rows) {
+    this.values.setAttribute("aria-live", ms === null ? "off" : "polite");
     arrange(this.values, ms === null ? [{ key: "time" }] : [{ key: "time" }, ...rows], ({ key }) => key,
       () => el("li", { class: "value" }, el("span", { class: "value-label" }), el("span", { class: "value-figure" })),
       (node, row) => {

@@ -21,10 +21,8 @@ function reader() {
 function readAll() {
   const { read, done } = reader();
   const colors = {
-    ink: read("ink"),
     soft: read("ink-soft"),
     grid: read("chart-grid"),
-    surface: read("surface"),
     traces: [0, 1, 2, 3, 4, 5, 6, 7].map((i) => read(`trace-${i}`)),
     severity: { info: read("info"), warning: read("warning"), critical: read("critical") },
     marks: { spike: read("mark-spike"), stuck: read("mark-stuck"), saturated: read("mark-saturated"), missing: read("mark-missing") },
