@@ -17,6 +17,7 @@ const FEWEST_ROWS = 600;
 const MOST_ROWS = 3000;
 const SETTLE_MS = 250;
 const LATE_MS = 3000;
+const READING_MS = 15_000;
 
 /** Channels that the chart opens with: those in tesla, at most three; the first three where there are none. */
 function usual(channels) {
@@ -179,7 +180,10 @@ export class Chart {
     this.refetch = null;
   }
 
+  /** What was read off is let go of after a while: the large numbers are those of now. */
   pointed(ms) {
+    clearTimeout(this.reading);
+    if (ms !== null) this.reading = setTimeout(() => this.pointed(null), READING_MS);
     this.pointerMs = ms;
     this.draw();
   }

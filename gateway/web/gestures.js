@@ -91,6 +91,7 @@ export class Gestures {
   lift(event) {
     if (!this.down.delete(event.pointerId)) return;
     clearTimeout(this.hold);
+    if (event.type === "pointercancel") this.point(null); // the finger scrolls the page
     this.from = { range: this.range(), xs: [...this.down.values()] };
     if (this.down.size === 0) {
       this.moving = false;

@@ -69,7 +69,7 @@ export class Paper {
     context.beginPath();
     context.textAlign = "right";
     context.textBaseline = "middle";
-    for (const { at, text } of valueTicks(low, high)) {
+    for (const { at, text } of valueTicks(low, high, Math.max(4, (bottom - top) / 60))) {
       const y = Math.round(this.y(at)) + 0.5;
       context.moveTo(left, y);
       context.lineTo(right, y);

@@ -24,14 +24,15 @@ function choice(name, legend, words) {
   return el("fieldset", { class: "options" }, el("legend", {}, legend), ...options);
 }
 
+function words({ station, region, kind }) {
+  const place = station ? `at ${station}` : region ? `in ${region}` : "everywhere";
+  return `${kind ? kindWords(kind) : "Everything"} ${place}`;
+}
+
 /** What a silence may cover, the narrowest first. */
 function matchers(alert) {
-  const kind = kindWords(alert.kind);
-  return [
-    [`${kind} at ${alert.station}`, { station: alert.station, kind: alert.kind }],
-    [`Everything at ${alert.station}`, { station: alert.station }],
-    [`${kind} everywhere`, { kind: alert.kind }],
-  ];
+  const place = alert.region === null ? { station: alert.station } : { region: alert.region };
+  return [{ ...place, kind: alert.kind }, place, { kind: alert.kind }].map((matcher) => [words(matcher), matcher]);
 }
 
 /** Asks, and silences. Resolves with true when it was done. */
@@ -79,8 +80,6 @@ export function askSilence(alert) {
     dialog.showModal();
   });
 }
-
-const words = ({ station, kind }) => [kind ? kindWords(kind) : "Everything", station ? `at ${station}` : "everywhere"].join(" ");
 
 /** What is silent now, each with the way to end it. */
 export class Silences {

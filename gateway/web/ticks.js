@@ -42,8 +42,8 @@ export function timeTicks(start, end, most) {
   return ticks;
 }
 
-/** Some four round values from `low` to `high`: `{at, text}`. */
-export function valueTicks(low, high, about = 4) {
+/** About so many round values from `low` to `high`: `{at, text}`. */
+export function valueTicks(low, high, about) {
   const rough = (high - low) / about;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((times) => times * power >= rough * 0.8) * power;

@@ -73,6 +73,31 @@ def test_an_alert_arrives_on_the_open_page_in_the_words_of_the_phone(page: Page,
     expect(page.locator("#announce-now")).to_have_text(re.compile("^Critical: Sudden commencement at Graz"))
     (told,) = [one for one in world.ask("notifications")["notifications"] if "commencement" in one["title"]]
     assert card.locator(".alert-show").text_content() == told["title"]
+    for station in ("Conrad", "Vienna"):
+        world.tell(Kind.COMMENCEMENT, station, Severity.CRITICAL, 50.0)
+    regional = _card(page, "Sudden commencement in the eastern Alps, 3 stations, 56.1 nT")
+    expect(regional).to_be_visible(timeout=SOON_MS)
+    expect(_card(page, "Sudden commencement")).to_have_count(1)
+    regional.get_by_role("button", name="Silence").tap()
+    dialog = page.get_by_role("dialog", name="Silence")
+    expect(dialog.get_by_label("Everything in the eastern Alps")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_with_the_keyboard_alone_an_alert_is_acknowledged(page: Page, world: Watched) -> None:
+    world.tell(Kind.GAP, "Graz", Severity.WARNING)
+    expect(_card(page, "Data missing at Graz")).to_be_visible(timeout=SOON_MS)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    wanted = page.get_by_role("button", name="Acknowledge: Data missing at Graz")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("(button) => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(_card(page, "Data missing at Graz").locator(".alert-state")).to_have_text("Acknowledged", timeout=SOON_MS)
 
 
 def test_one_press_acknowledges_and_a_second_device_follows_by_itself(page: Page, browser: Browser) -> None:
