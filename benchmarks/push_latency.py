@@ -48,14 +48,13 @@ HEAD_START_S = 6.0
 STEP_EVERY_S = 8.0
 DEAD_ROUNDS = 3
 DEAD_BLOCKS, DEAD_VECTORS = 8_000, 100
+LISTEN = 'public_url = "https://magwatch.example.org"\n'
 ALERTS = """
 [alerts]
 group_s = 0.0
 [[alerts.rules]]
 kind = "step"
 keep_firing_s = 0.0
-[notify]
-public_url = "https://magwatch.example.org"
 [notify.channels.phone]
 type = "ntfy"
 topic = "alerts"
@@ -201,7 +200,7 @@ def latency(seconds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="magwatch-push-") as temporary:
         folder, service = Path(temporary), Service()
         settings = f'{ALERTS}url = "{service.url}"\n'
-        with servers.mosquitto(folder) as port, servers.gateway(folder, port, 0, settings) as gateway:
+        with servers.mosquitto(folder) as port, servers.gateway(folder, port, 0, settings, LISTEN) as gateway:
             start_ns = time.time_ns() + round(HEAD_START_S * 1e9)
             packets, due_s = planned(seconds, start_ns)
             load, teller = Load(port), Teller(port, 1.0 / EVENTS_A_S)
@@ -260,7 +259,7 @@ def _rate(name: str) -> float:
         else:
             url = stack.enter_context(dead_service())
         port = stack.enter_context(servers.mosquitto(folder))
-        stack.enter_context(servers.gateway(folder, port, 0, f'{ALERTS}url = "{url}"\n'))
+        stack.enter_context(servers.gateway(folder, port, 0, f'{ALERTS}url = "{url}"\n', LISTEN))
         load, teller = Load(port), Teller(port, 1.0 / EVENTS_A_S)
         teller.start()
         outcome = load.run(packets, within_s=180)

@@ -91,12 +91,12 @@ def v2_front(folder: Path, behind: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, broker_port: int, workers: int, store: str = "") -> Iterator["Gateway"]:
-    """`magwatch gateway`, ready. `store`: its table of the configuration."""
+def gateway(folder: Path, broker_port: int, workers: int, store: str = "", listen: str = "") -> Iterator["Gateway"]:
+    """`magwatch gateway`, ready. `store`: tables of the configuration; `listen`: lines of that table."""
     port, config = free_port(), folder / "gateway.toml"
     config.write_text(
         f'data_dir = "{folder / "data"}"\n{store}\n[broker]\nurl = "mqtt://127.0.0.1:{broker_port}"\n'
-        f"[listen]\nport = {port}\n"
+        f"[listen]\nport = {port}\n{listen}"
     )
     command = [sys.executable, "-m", "magwatch", "gateway", "--config", str(config), "--workers", str(workers)]
     with _process(command, log=folder / "gateway.log") as process:

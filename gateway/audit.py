@@ -12,7 +12,7 @@ FAILED_LOGIN = "login failed"
 FAILED_LOGINS_AT_MOST = 100_000
 _CHARACTERS = 300
 
-By = Literal["session", "token", "machine", "anonymous", "command line"]
+By = Literal["session", "token", "machine", "anonymous", "command line", "link"]
 """How it is known who it was."""
 
 _SELECT = "SELECT number, at_ns, who, by, address, what, detail FROM audit"

@@ -71,9 +71,11 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         places = Places(store, MinutesDue(records), quarantine)
         pictures = picture.Pictures(store, picture.WITHIN_S, time.time_ns)
         stack.callback(pictures.close)
-        links = Links.open(folder, settings.notify.public_url) if settings.notify.public_url else None
+        public_url = settings.listen.public_url
+        links = Links.open(folder, public_url) if public_url else None
         means = Means(links, Vapid.open(folder), Subscriptions(records), pictures.of)
-        desk = AlertDesk(records, settings.alerts, list(opened(settings.notify.channels, means)), hub)
+        notifiers = list(opened(settings.notify.channels, means, settings.alerts.directory.zone_of))
+        desk = AlertDesk(records, settings.alerts, notifiers, hub)
         now_ns = time.time_ns()
         stations = await Stations.open(records, desk, hub, now_ns, ClockWatch(now_ns))
         await asyncio.to_thread(codec.warm_up)
@@ -129,7 +131,7 @@ async def _let_in(access: Access, listen: ListenSettings) -> None:
     # Not for the log: it opens the door.
     sys.stderr.write(
         "There are no accounts, so everybody on this machine is an admin. To make the first, once, within an hour:\n"
-        f"  {url.rstrip('/')}/login#first={access.first_key()}\n"
+        f"  {url}/login#first={access.first_key()}\n"
     )
     sys.stderr.flush()
 

@@ -6,18 +6,33 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from gateway.access import Anonymous
-from gateway.alerts.notifiers.channels import BaseUrl, Channel, ChannelName, LogChannel
+from gateway.alerts.notifiers.channels import Channel, ChannelName, LogChannel
 from gateway.alerts.rules import AlertSettings
 from gateway.database import Synchronous
 from stream.errors import MagwatchError
+from stream.settings_file import Mistake, mistaken
 from stream.transport.broker import BrokerSettings
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+PublicUrl = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$"), AfterValidator(lambda url: url.rstrip("/"))
+]
 
 
 class ListenSettings(_Settings):
@@ -28,8 +43,8 @@ class ListenSettings(_Settings):
     certificate_file: Path | None = None
     """PEM of the certificate and those that signed it: HTTPS instead of HTTP."""
     key_file: Path | None = None
-    public_url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")] | None = None
-    """Where people reach it, when that is not under the host's own name or address."""
+    public_url: PublicUrl | None = None
+    """Where people and their phones reach it; without it messages have no buttons and no link to the page."""
     behind_proxy: bool = False
     """A reverse proxy on this machine says in X-Forwarded-For and X-Forwarded-Proto who asks, and how."""
     anonymous: Anonymous = "none"
@@ -153,10 +168,16 @@ StoreSettings = Annotated[
 class NotifySettings(_Settings):
     """How people are told."""
 
-    public_url: BaseUrl | None = None
-    """Where a phone reaches this gateway; without it messages have no buttons and no link to the page."""
     channels: Annotated[dict[ChannelName, Channel], Field(max_length=50)] = {"log": LogChannel(type="log")}
     """By name; what is filed as handed over is filed under it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_url_is_elsewhere(cls, given: object) -> object:
+        if isinstance(given, dict) and "public_url" in given:
+            says = "remove it here and set public_url in [listen]: messages, the login and the page have one address"
+            raise mistaken("NotifySettings", [Mistake(("public_url",), given["public_url"], says)])
+        return given
 
 
 class GatewaySettings(_Settings):
@@ -170,3 +191,20 @@ class GatewaySettings(_Settings):
     store: StoreSettings = SqliteSettings()
     alerts: AlertSettings = AlertSettings()
     notify: NotifySettings = NotifySettings()
+
+    @model_validator(mode="after")
+    def _channels_are_there(self) -> "GatewaySettings":
+        there = ", ".join(self.notify.channels)
+        wrong = [
+            Mistake(
+                ("alerts", "people", place, "channels", rung),
+                channel,
+                f"{person.name}: there is no notify.channels.{channel}; there is {there}",
+            )
+            for place, person in enumerate(self.alerts.people)
+            for rung, channel in enumerate(person.channels)
+            if channel not in self.notify.channels
+        ]
+        if wrong:
+            raise mistaken("GatewaySettings", wrong)
+        return self

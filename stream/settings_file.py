@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from stream.errors import SettingsError
 
@@ -14,6 +16,23 @@ Key = tuple[str | int, ...]
 
 _TABLE = re.compile(r"\s*\[(\[?)\s*([^\]#]+?)\s*\]\]?\s*(#.*)?$")
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+
+
+class Mistake(NamedTuple):
+    """What only several keys together show to be wrong. key: of the one to change, from the model that finds it."""
+
+    key: Key
+    value: object
+    says: str
+
+
+def mistaken(model: str, mistakes: Iterable[Mistake]) -> ValidationError:
+    """To be raised by a validator: each mistake at its own key, rather than one at the whole table."""
+    details = [
+        InitErrorDetails(type=PydanticCustomError("together", "{says}", {"says": says}), loc=key, input=value)
+        for key, value, says in mistakes
+    ]
+    return ValidationError.from_exception_data(model, details)
 
 
 def load(path: Path, model: type[Model]) -> Model:

@@ -94,16 +94,18 @@ class Gateway(Command):
         settings: str = "",
         *,
         account: str = "",
+        listen: str = "",
         options: tuple[str, ...] = (),
         **command: Any,
     ) -> None:
-        """`account`: lines of the table `[broker]` that let it in; `command`: options, environment."""
+        """`account`: lines of the table `[broker]` that let it in; `listen`: of that table, {port} in it is filled in;
+        `command`: options, environment."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
         self.config = folder / f"gateway-{port}.toml"
         self.config.write_text(
             f'data_dir = "{self.data_dir}"\n{settings}\n[broker]\nurl = "{broker_url}"\n{account}\n'
-            f"[listen]\nport = {port}\n"
+            f"[listen]\nport = {port}\n{listen.format(port=port)}\n"
         )
         super().__init__(folder / "gateway.log", "gateway", "--config", str(self.config), *options, **command)
         self.wait_until_ready()

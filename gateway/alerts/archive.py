@@ -16,7 +16,7 @@ _EVENTS_OF_STATION = _EVENTS.replace("WHERE", "WHERE station = :station AND")
 _EVENTS_OF_ALERT = "SELECT event FROM events WHERE alert_id = ? ORDER BY start_ns DESC, id DESC LIMIT ?"
 _ALERTS = """SELECT alert FROM alerts WHERE (opened_ns, id) < (:before_ns, :before_id)
     AND (:all OR state != 'resolved') AND (:kind IS NULL OR kind = :kind)
-    AND (:severity IS NULL OR severity = :severity)
+    AND (:severity IS NULL OR severity = :severity) AND opened_ns >= :t0_ns AND opened_ns < :t1_ns
     AND (:station IS NULL OR station = :station
         OR EXISTS (SELECT 1 FROM json_each(alert, '$.stations') WHERE value = :station))
     ORDER BY opened_ns DESC, id DESC LIMIT :limit"""
@@ -38,6 +38,9 @@ class AlertFilter(NamedTuple):
     station: str | None = None
     kind: Kind | None = None
     severity: Severity | None = None
+    t0_ns: int = -(2**62)
+    """Opened at this time or later, and before the next."""
+    t1_ns: int = 2**62
 
 
 class Step(NamedTuple):
@@ -100,6 +103,8 @@ async def alerts(records: Database, wanted: AlertFilter, limit: int, before: Cur
             "station": wanted.station,
             "kind": wanted.kind,
             "severity": wanted.severity,
+            "t0_ns": wanted.t0_ns,
+            "t1_ns": wanted.t1_ns,
             "limit": limit,
             "before_ns": before_ns,
             "before_id": before_id,

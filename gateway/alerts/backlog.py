@@ -1,9 +1,12 @@
 """Old news: events that come long after they happened are history. A station's backlog is summed up once, not paged."""
 
+from zoneinfo import ZoneInfo
+
 from pydantic import BaseModel, ConfigDict
 
+from gateway.alerts.wording import clock
 from stream.events import Event, Kind
-from stream.instant import SECOND_NS, iso
+from stream.instant import SECOND_NS
 
 QUIET_NS = 30 * SECOND_NS
 """A backlog is summed up when nothing old has come for so long,"""
@@ -31,10 +34,9 @@ class Backlog(BaseModel):
         """How much came, from where."""
         return f"{self.events} earlier event{'s' if self.events != 1 else ''} from {self.station}"
 
-    @property
-    def text(self) -> str:
-        """From when."""
-        first, last = (iso(time_ns // SECOND_NS * SECOND_NS) for time_ns in (self.oldest_ns, self.newest_ns))
+    def text(self, zone: ZoneInfo) -> str:
+        """From when, in UTC and in that zone."""
+        first, last = clock(self.oldest_ns, zone), clock(self.newest_ns, zone)
         return f"Seen between {first} and {last} and received only now; recorded as history."
 
 

@@ -27,7 +27,10 @@ from gateway.views import AlertView, NotificationView, Verdict
 from stream.errors import MagwatchError
 from stream.events import Event, Kind, Severity
 
-__all__ = ["AlertDesk", "AlertOverError", "Counts", "Cursor", "UnknownError"]
+__all__ = ["AlertDesk", "AlertOverError", "Counts", "Cursor", "TooManySilencesError", "UnknownError"]
+
+MOST_SILENCES = 500
+"""That hold at once."""
 
 
 class UnknownError(MagwatchError):
@@ -36,6 +39,10 @@ class UnknownError(MagwatchError):
 
 class AlertOverError(MagwatchError):
     """The alert is resolved: nothing is left to acknowledge."""
+
+
+class TooManySilencesError(MagwatchError):
+    """Each is looked at with each event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class AlertDesk:
                 if backlog.told:
                     await register.forget_backlog(backlog.station)
                 else:
-                    sitting.owe(summary(backlog, now_ns))
+                    sitting.owe(summary(backlog, self._settings.zone, now_ns))
                     await register.keep_backlog(backlog.model_copy(update={"told": True}))
 
     async def acknowledge(self, alert_id: str, who: str, why: str = "") -> AlertView:
@@ -140,7 +147,7 @@ class AlertDesk:
         kind: Kind | None = None,
         severity: Severity | None = None,
     ) -> Silence:
-        """Nobody is told of what matches, until then."""
+        """Nobody is told of what matches, until then. Raises TooManySilencesError."""
         silence = Silence(
             id=secrets.token_hex(16),
             station=station,
@@ -153,7 +160,10 @@ class AlertDesk:
             who=who,
         )
         async with self._records.transaction() as connection:
-            await Register(connection).keep_silence(silence)
+            register = Register(connection)
+            if len(await register.silences(silence.from_ns)) >= MOST_SILENCES:
+                raise TooManySilencesError(f"there are {MOST_SILENCES} silences already: take one away first")
+            await register.keep_silence(silence)
         return silence
 
     async def remove_silence(self, silence_id: str) -> None:
@@ -161,6 +171,10 @@ class AlertDesk:
         async with self._records.transaction() as connection:
             if not await Register(connection).forget_silence(silence_id, self._clock()):
                 raise UnknownError(f"there is no silence {silence_id}")
+
+    def regions(self) -> list[str]:
+        """The names of all that there are."""
+        return sorted({*self._fleet.regions.members, *(region.name for region in self._settings.regions)})
 
     async def silences(self) -> list[Silence]:
         """Those that hold now or will, maintenance of the settings among them; the first to end first."""
@@ -207,11 +221,14 @@ class AlertDesk:
         station: str | None = None,
         kind: Kind | None = None,
         severity: Severity | None = None,
+        t0_ns: int = -(2**62),
+        t1_ns: int = 2**62,
         limit: int = 100,
         before: Cursor | None = None,
     ) -> list[AlertView]:
-        """Alerts, newest first; those of a station with the regional ones that it agrees to."""
-        wanted = AlertFilter(state == "all", station, kind, severity)
+        """Alerts that were opened in the half-open span, newest first; of a station with the regional ones that it
+        agrees to."""
+        wanted = AlertFilter(state == "all", station, kind, severity, t0_ns, t1_ns)
         return [words.view(alert) for alert in await archive.alerts(self._records, wanted, limit, before)]
 
     async def notifications(self, *, limit: int = 100, before: int | None = None) -> list[tuple[int, NotificationView]]:

@@ -30,4 +30,5 @@ def steps_between(before: Alert | None, after: Alert, message: Message | None) -
         yield "held", DESK, after.held
     if message is not None:
         to = "all channels" if EVERYBODY in message.to else ", ".join(message.to)
-        yield "shown" if message.quiet else "told", DESK, f"{message.what}, to {to}"
+        why = f": {message.why}" if message.why else ""
+        yield "shown" if message.quiet else "told", DESK, f"{message.what}, to {to}{why}"

@@ -49,7 +49,8 @@ class PersonSettings(BaseModel):
     """Hours in which they are left alone, by their own clock; what came meanwhile and lasts is told at the end."""
     quiet_below: Severity = Severity.CRITICAL
     """In quiet hours, alerts of this severity and worse are told all the same."""
-    timezone: Zone = "UTC"
+    timezone: Zone | None = None
+    """Where they live: their quiet hours go by it, and times are told in UTC and there; that of [alerts] without it."""
 
     @cached_property
     def _hours(self) -> tuple[time, time]:
@@ -60,7 +61,7 @@ class PersonSettings(BaseModel):
         """The end of the quiet hours that hold back this severity now; None when they may be called."""
         if self.quiet is None or rank(severity) >= rank(self.quiet_below):
             return None
-        zone = ZoneInfo(self.timezone)
+        zone = ZoneInfo(self.timezone or "UTC")
         now = datetime.fromtimestamp(now_ns / SECOND_NS, UTC).astimezone(zone)
         begin, end = self._hours
         inside = begin <= now.time() < end if begin < end else now.time() >= begin or now.time() < end
@@ -82,8 +83,11 @@ class TeamSettings(BaseModel):
 class Directory:
     """Everybody who can be called."""
 
-    def __init__(self, people: Sequence[PersonSettings], teams: Sequence[TeamSettings]) -> None:
-        self._people: Mapping[str, PersonSettings] = {person.name: person for person in people}
+    def __init__(self, people: Sequence[PersonSettings], teams: Sequence[TeamSettings], zone: str = "UTC") -> None:
+        """`zone`: where people live who do not say."""
+        self._people: Mapping[str, PersonSettings] = {
+            person.name: person.model_copy(update={"timezone": person.timezone or zone}) for person in people
+        }
         self._teams: Mapping[str, tuple[str, ...]] = {team.name: team.people for team in teams}
 
     def last_rung(self, tell: Sequence[str]) -> int:
@@ -115,6 +119,11 @@ class Directory:
                 else:
                     waits.append(until_ns)
         return list(channels), min(waits, default=None)
+
+    def zone_of(self, channel: str) -> ZoneInfo | None:
+        """Where the people live who are told on a channel; None where it is nobody's, or they live in several zones."""
+        zones = {person.timezone for person in self._people.values() if channel in person.channels}
+        return ZoneInfo(zone) if len(zones) == 1 and (zone := zones.pop()) is not None else None
 
     def _persons(self, name: str) -> list[PersonSettings]:
         return [self._people[one] for one in self._teams.get(name, (name,))]

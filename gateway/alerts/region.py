@@ -19,7 +19,8 @@ REGION_KM = 300.0
 EARTH_KM = 6371.0
 EVERYWHERE = "the whole network"
 UNPLACED = "the network"
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,63}$")]
+_AROUND = f"the {REGION_KM:.0f} km around "
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,63}$")]
 
 WITHIN_S: Mapping[Kind, float] = {
     Kind.COMMENCEMENT: 300.0,
@@ -67,12 +68,17 @@ def regions_of(settings: Sequence[RegionSettings], fleet: Mapping[str, Position 
     names = {station: region.name for region in settings for station in region.stations}
     placed = {station: where for station, where in sorted(fleet.items()) if where is not None and station not in names}
     for group in _together(placed):
-        names |= dict.fromkeys(group, f"the {REGION_KM:.0f} km around {group[0]}")
+        names |= dict.fromkeys(group, f"{_AROUND}{group[0]}")
     names |= {station: UNPLACED for station in fleet if station not in names}
     members: dict[str, tuple[str, ...]] = {}
     for station, name in sorted(names.items()):
         members[name] = (*members.get(name, ()), station)
     return Regions(names, members)
+
+
+def names_itself(region: str) -> bool:
+    """Whether it is the name of a region that no settings make."""
+    return region in (EVERYWHERE, UNPLACED) or region.startswith(_AROUND)
 
 
 def needed(kind: Kind, agreeing: int) -> int:

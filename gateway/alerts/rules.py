@@ -4,16 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.alerts.people import Directory, PersonSettings, TeamSettings, Zone
 from gateway.alerts.ranks import rank
-from gateway.alerts.region import Label, RegionSettings
+from gateway.alerts.region import Label, RegionSettings, names_itself
 from gateway.alerts.silences import MaintenanceSettings
 from stream.events import Kind, Name, Severity
+from stream.settings_file import Key, Mistake, mistaken
 
 DAY_S = 86_400.0
+Said = tuple[Key, str]
+"""A name, and where it stands."""
 Seconds = Annotated[float, Field(ge=0, le=7 * DAY_S)]
 
 _HYSTERESIS_S = {
@@ -150,27 +154,62 @@ class AlertSettings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "AlertSettings":
-        people = [person.name for person in self.people]
-        named = people + [team.name for team in self.teams]
-        in_regions = [station for region in self.regions for station in region.stations]
-        for what, names in (("people and teams", named), ("regions", [one.name for one in self.regions])):
-            if twice := _twice(names):
-                raise ValueError(f"{what}: {twice!r} is there twice")
-        if twice := _twice(in_regions):
-            raise ValueError(f"regions: station {twice!r} is in two of them")
-        for team in self.teams:
-            if missing := set(team.people) - set(people):
-                raise ValueError(f"teams: {team.name!r} has {min(missing)!r}, who is not in alerts.people")
-        told = [("alerts", self.tell), *((f"rules.{k}", rule.tell or ()) for k, rule in enumerate(self.rules))]
-        for where, tell in told:
-            if missing := set(tell) - set(named):
-                raise ValueError(f"{where}: tell: {min(missing)!r} is in neither alerts.people nor alerts.teams")
+        if wrong := [*self._twice(), *self._unknown()]:
+            raise mistaken("AlertSettings", wrong)
         return self
+
+    def _twice(self) -> Iterator[Mistake]:
+        """What must be there once and is not."""
+        people: list[Said] = [(("people", place, "name"), one.name) for place, one in enumerate(self.people)]
+        teams: list[Said] = [(("teams", place, "name"), one.name) for place, one in enumerate(self.teams)]
+        regions: list[Said] = [(("regions", place, "name"), one.name) for place, one in enumerate(self.regions)]
+        stations: list[Said] = [
+            (("regions", place, "stations", number), station)
+            for place, one in enumerate(self.regions)
+            for number, station in enumerate(one.stations)
+        ]
+        for said, why in (
+            (people + teams, "another person or team has this name"),
+            (regions, "another region has this name"),
+            (stations, "this station is in a region already, and stands in one alone"),
+        ):
+            before: set[str] = set()
+            for key, name in said:
+                if name in before:
+                    yield Mistake(key, name, why)
+                before.add(name)
+
+    def _unknown(self) -> Iterator[Mistake]:
+        """Names of people, teams and regions that are nowhere."""
+        people = [person.name for person in self.people]
+        everybody = people + [team.name for team in self.teams]
+        for place, team in enumerate(self.teams):
+            for number, name in enumerate(team.people):
+                if name not in people:
+                    says = f"{name!r} is not in alerts.people: {_listed(people)}"
+                    yield Mistake(("teams", place, "people", number), name, says)
+        told: list[tuple[Key, Sequence[str]]] = [((), self.tell)]
+        told += [(("rules", place), rule.tell or ()) for place, rule in enumerate(self.rules)]
+        for where, tell in told:
+            for number, name in enumerate(tell):
+                if name not in everybody:
+                    says = f"{name!r} is in neither alerts.people nor alerts.teams: {_listed(everybody)}"
+                    yield Mistake((*where, "tell", number), name, says)
+        regions = [region.name for region in self.regions]
+        for place, rule in enumerate(self.rules):
+            if rule.region is not None and rule.region not in regions and not names_itself(rule.region):
+                says = f"{rule.region!r} is not in alerts.regions: {_listed(regions)}"
+                yield Mistake(("rules", place, "region"), rule.region, says)
 
     @cached_property
     def directory(self) -> Directory:
         """Everybody who can be called."""
-        return Directory(self.people, self.teams)
+        return Directory(self.people, self.teams, self.timezone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """`timezone`, ready for use."""
+        return ZoneInfo(self.timezone)
 
     def rule(self, facts: Facts) -> Rule:
         """What holds for these facts."""
@@ -204,5 +243,5 @@ class AlertSettings(BaseModel):
                 yield duration_s
 
 
-def _twice(names: Sequence[str]) -> str | None:
-    return next((name for place, name in enumerate(names) if name in names[:place]), None)
+def _listed(names: Sequence[str]) -> str:
+    return f"there is {', '.join(names)}" if names else "there is none"

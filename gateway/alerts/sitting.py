@@ -19,7 +19,7 @@ from gateway.alerts.register import Register
 from gateway.alerts.rules import AlertSettings, Rule
 from gateway.alerts.silences import EXPLAINED, Silence, StationSilence, explained, mute
 from gateway.alerts.telling import Message, Situation, Telling, telling
-from gateway.alerts.wording import worded
+from gateway.alerts.wording import together, worded
 from stream.events import Event, Kind, Severity
 from stream.instant import SECOND_NS
 
@@ -210,18 +210,16 @@ class Sitting:
         return notifications
 
     def _notification(self, alerts: Sequence[Alert], message: Message) -> Notification:
-        head, zone = alerts[0], self._settings.timezone
-        facts = words.facts(head, message.what) if len(alerts) == 1 else None
-        title, text = (
-            worded(facts, None if zone == "UTC" else ZoneInfo(zone))
-            if facts is not None
-            else (words.together(alerts), words.text(head, zone))
-        )
+        head = alerts[0]
+        facts = words.facts(head, message.what)
+        if len(alerts) > 1:
+            facts = facts.model_copy(update={"not_seen_at": ()})  # the others of the group may be among them
+        title, text = worded(facts, self._settings.zone)
         return Notification(
             id=digest(f"{head.id}/{message.what}/{head.severity}/{head.rings}"),
             what=message.what,
             severity=head.severity,
-            title=title,
+            title=title if len(alerts) == 1 else together(head.kind, [alert.station for alert in alerts]),
             text=text,
             facts=facts,
             station=head.station,
@@ -236,14 +234,14 @@ class Sitting:
         )
 
 
-def summary(backlog: Backlog, now_ns: int) -> Notification:
-    """The one message about a station's old news."""
+def summary(backlog: Backlog, zone: ZoneInfo, now_ns: int) -> Notification:
+    """The one message about a station's old news; `zone`: where people read it."""
     return Notification(
         id=digest(f"backlog/{backlog.station}/{backlog.opened_ns}"),
         what="backlog",
         severity=Severity.INFO,
         title=backlog.title,
-        text=backlog.text,
+        text=backlog.text(zone),
         station=backlog.station,
         created_at=now_ns,
     )

@@ -40,7 +40,8 @@ class Message:
     to: tuple[str, ...]
     """Names of channels; EVERYBODY among them: all."""
     quiet: bool
-    why: str
+    why: str = ""
+    """Where what happened to the alert does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,15 @@ def _first(alert: Alert, rule: Rule, situation: Situation, directory: Directory,
     if until_ns > now_ns:
         return Telling(alert.model_copy(update={"held": why}), None, until_ns)
     what: What = "firing" if alert.told is None else "raised"
-    return _rung(alert.model_copy(update={"called": (), "rung": 0, "rung_ns": now_ns}), rule, what, directory, now_ns)
+    anew = alert.model_copy(update={"called": (), "rung": 0, "rung_ns": now_ns})
+    return _rung(anew, rule, what, "", directory, now_ns)
 
 
 def _over(alert: Alert) -> Telling:
     """Whoever was told is told, once, without a sound; what others were told together with it says nothing."""
     if alert.told is None or alert.thread != alert.id or not alert.called:
         return Telling(alert)
-    over = Message("resolved", alert.called, quiet=True, why=alert.reason)
+    over = Message("resolved", alert.called, quiet=True)
     return Telling(alert.model_copy(update={"called": ()}), over)
 
 
@@ -108,21 +110,22 @@ def _unanswered(alert: Alert, rule: Rule, situation: Situation, directory: Direc
     escalates_ns = alert.rung_ns + round(rule.escalate_s * SECOND_NS)
     can_escalate = bool(rule.tell) and alert.rung < directory.last_rung(rule.tell)
     if can_escalate and now_ns >= escalates_ns:
-        return _rung(
-            alert.model_copy(update={"rung": alert.rung + 1, "rung_ns": now_ns}), rule, "reminder", directory, now_ns
-        )
+        why = f"nobody acknowledged within {rule.escalate_s:g} s"
+        higher = alert.model_copy(update={"rung": alert.rung + 1, "rung_ns": now_ns})
+        return _rung(higher, rule, "reminder", why, directory, now_ns)
     repeats_ns = alert.told_ns + round(rule.repeat_s * SECOND_NS)
     if rule.repeat_s and now_ns >= repeats_ns:
-        return _rung(alert.model_copy(update={"called": ()}), rule, "reminder", directory, now_ns)
+        why = f"nobody acknowledged for {rule.repeat_s:g} s"
+        return _rung(alert.model_copy(update={"called": ()}), rule, "reminder", why, directory, now_ns)
     wanted, wakes_ns = directory.called(rule.tell, alert.rung, alert.severity, now_ns)
     if set(wanted) - set(alert.called):
-        return _rung(alert, rule, "firing", directory, now_ns)
+        return _rung(alert, rule, "firing", "quiet hours are over", directory, now_ns)
     shown = _shown(alert, situation, now_ns)
     times = [shown.again_ns, wakes_ns, escalates_ns if can_escalate else None, repeats_ns if rule.repeat_s else None]
     return Telling(shown.alert, shown.message, min((one for one in times if one is not None), default=None))
 
 
-def _rung(alert: Alert, rule: Rule, what: What, directory: Directory, now_ns: int) -> Telling:
+def _rung(alert: Alert, rule: Rule, what: What, why: str, directory: Directory, now_ns: int) -> Telling:
     """Call whoever is to be called and has not been."""
     wanted, wakes_ns = directory.called(rule.tell, alert.rung, alert.severity, now_ns)
     new = tuple(channel for channel in wanted if channel not in alert.called)
@@ -147,7 +150,6 @@ def _rung(alert: Alert, rule: Rule, what: What, directory: Directory, now_ns: in
         "thread": alert.id,
         "held": "",
     }
-    why = f"escalated, step {alert.rung}" if what == "reminder" and alert.rung else what
     return Telling(alert.model_copy(update=rung), Message(what, new, quiet=False, why=why), again_ns)
 
 
@@ -160,4 +162,4 @@ def _shown(alert: Alert, situation: Situation, now_ns: int) -> Telling:
         return Telling(alert, None, free_ns)
     shown = alert.model_copy(update={"stale": False, "shown_ns": now_ns, "rings": alert.rings + 1})
     what: What = "acknowledged" if alert.state == "acknowledged" else "updated"
-    return Telling(shown, Message(what, alert.called, quiet=True, why="what is shown was not the latest"))
+    return Telling(shown, Message(what, alert.called, quiet=True))

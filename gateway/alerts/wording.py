@@ -98,11 +98,16 @@ def worded(facts: Facts, zone: ZoneInfo | None = None) -> Words:
     return Words(_title(facts), " ".join(sentence for sentence in _sentences(facts, zone) if sentence))
 
 
+def together(kind: Kind, stations: Sequence[str]) -> str:
+    """The title of several alerts of one kind in one region that are told at once."""
+    return f"{_TITLES[kind]} at {_list(stations)}, each by itself"
+
+
 def clock(time_ns: int, zone: ZoneInfo | None = None) -> str:
     """`10 May 23:30:05 UTC (11 May 01:30:05 CEST)`; the day is said twice only where it differs."""
     utc = datetime.fromtimestamp(time_ns // SECOND_NS, UTC)
     said = f"{utc.day} {utc:%b %H:%M:%S} UTC"
-    if zone is None:
+    if zone is None or zone.key == "UTC":
         return said
     local = utc.astimezone(zone)
     day = f"{local.day} {local:%b} " if local.date() != utc.date() else ""

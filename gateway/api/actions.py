@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.alerts.actions import PATH, Action, ActionRefusedError, Actions
 from gateway.api import problems
-from gateway.api.callers import PUBLIC
+from gateway.api.callers import PUBLIC, Caller, acts, address_of, note
 
 Token = Annotated[str, Path(pattern=r"^[-_A-Za-z0-9]{1,900}\.[-_A-Za-z0-9]{43}$")]
 
@@ -44,7 +44,10 @@ def actions(actions: Actions) -> APIRouter:
         return _page(200, title, "", f'<form method="post"><button>{html.escape(button)}</button></form>')
 
     @router.post(
-        PATH + "{token}", response_model=Action, responses={410: {"model": problems.Problem}}, openapi_extra=PUBLIC
+        PATH + "{token}",
+        response_model=Action,
+        responses={200: {"content": {"text/html": {}}}, 410: {"content": {"text/html": {}}}},
+        openapi_extra=PUBLIC,
     )
     async def done(request: Request, token: Token, accept: Annotated[str, Header(max_length=500)] = "") -> Response:
         """Acknowledges or judges the alert. JSON, or a page for whoever asks for one."""
@@ -55,6 +58,8 @@ def actions(actions: Actions) -> APIRouter:
             if as_page:
                 return _page(410, "Nothing done", str(refused))
             return problems.problem(410, str(refused), scope=request.scope)
+        acts(request, Caller(action.who, "operator", "link", address_of(request)))
+        note(request, f"{action.what} {action.alert_id}", f"POST {PATH.rstrip('/')}")
         if as_page:
             return _page(200, "Done", _SAID[action.what][2])
         return JSONResponse(action.model_dump(), headers={"Cache-Control": "no-store"})

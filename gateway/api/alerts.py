@@ -1,67 +1,46 @@
-"""Alerts, what people do with them, silences, and how often the alerts were worth it."""
+"""Alerts, what people do with them, and how often the alerts were worth it."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from gateway.alerts.desk import AlertDesk, AlertOverError, UnknownError
-from gateway.alerts.region import Label
-from gateway.alerts.silences import LONGEST_S, Silence
 from gateway.api import problems
 from gateway.api.callers import Caller, operator, viewer
-from gateway.api.queries import Cursor, Limit, StationName, cursor_after, place
+from gateway.api.login import Asked
+from gateway.api.queries import LARGEST_NS, Cursor, Limit, StationName, Time, cursor_after, place
 from gateway.views import (
     AlertDetailView,
     AlertsView,
     AlertView,
     PrecisionsView,
     PrecisionView,
-    SilencesView,
-    SilenceView,
     StepView,
     Verdict,
 )
-from stream.events import Kind, Name, Severity
-from stream.instant import SECOND_NS, Instant
+from stream.events import Kind, Severity
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="as the list gives it")]
 Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 Who = Annotated[Caller, Depends(operator)]
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Doing(_Asked):
+class Doing(Asked):
     """Why somebody does it."""
 
     why: Reason = ""
 
 
-class Judging(_Asked):
+class Judging(Asked):
     """What somebody thinks of an alert."""
 
     verdict: Verdict
 
 
-class Silencing(_Asked):
-    """Which alerts nobody is told of, until when, and why. What is left out matches all."""
-
-    station: Name | None = None
-    region: Label | None = None
-    kind: Kind | None = None
-    severity: Severity | None = None
-    """This one and those below."""
-    until: Instant
-    why: Reason = ""
-
-
 def alerts(desk: AlertDesk) -> APIRouter:
-    """`/alerts`, `/silences`, `/precision`. A `next` that is null says that there is no more."""
+    """`/alerts`, `/precision`. A `next` that is null says that there is no more."""
     router = APIRouter(
         dependencies=[Depends(viewer)], responses={404: {"model": problems.Problem}, 409: {"model": problems.Problem}}
     )
@@ -72,12 +51,22 @@ def alerts(desk: AlertDesk) -> APIRouter:
         station: StationName | None = None,
         kind: Kind | None = None,
         severity: Severity | None = None,
+        start: Time = -LARGEST_NS,
+        end: Time = LARGEST_NS,
         limit: Limit = 100,
         cursor: Cursor | None = None,
     ) -> AlertsView:
-        """Alerts that are open, or all, newest first; of a station also the regional ones in which it agrees."""
+        """Alerts that are open, or all, opened with start <= time < end, newest first; of a station also the regional
+        ones in which it agrees."""
         found = await desk.alerts(
-            state=state, station=station, kind=kind, severity=severity, limit=limit, before=place(cursor)
+            state=state,
+            station=station,
+            kind=kind,
+            severity=severity,
+            t0_ns=start,
+            t1_ns=end,
+            limit=limit,
+            before=place(cursor),
         )
         more = cursor_after(found[-1].opened_at, found[-1].id) if len(found) == limit else None
         return AlertsView(alerts=tuple(found), next=more)
@@ -121,39 +110,6 @@ def alerts(desk: AlertDesk) -> APIRouter:
         except UnknownError as wrong:
             raise HTTPException(404, str(wrong)) from wrong
 
-    @router.get("/silences")
-    async def silences() -> SilencesView:
-        """Those that hold now or will; those of the settings have an id that begins with `maintenance`."""
-        return SilencesView(silences=tuple(_view(silence) for silence in await desk.silences()))
-
-    @router.post("/silences", status_code=201)
-    async def silence(asked: Silencing, who: Who) -> SilenceView:
-        """Nobody is told of what matches, from now until then: 30 days at most."""
-        now_ns = desk.now_ns()
-        if not now_ns < asked.until <= now_ns + LONGEST_S * SECOND_NS:
-            raise RequestValidationError(
-                [{"loc": ("body", "until"), "msg": f"is to lie in the future, by {LONGEST_S // 86_400} days at most"}]
-            )
-        return _view(
-            await desk.add_silence(
-                who.name,
-                asked.why,
-                asked.until,
-                station=asked.station,
-                region=asked.region,
-                kind=asked.kind,
-                severity=asked.severity,
-            )
-        )
-
-    @router.delete("/silences/{silence_id}", status_code=204)
-    async def unsilence(silence_id: Id, who: Who) -> None:
-        """It ends now; what it held back, and what still lasts, is told."""
-        try:
-            await desk.remove_silence(silence_id)
-        except UnknownError as wrong:
-            raise HTTPException(404, str(wrong)) from wrong
-
     @router.get("/precision")
     async def precision() -> PrecisionsView:
         """Of each rule, kind and station of which an alert was judged."""
@@ -181,17 +137,3 @@ async def _known(desk: AlertDesk, alert_id: str) -> AlertView:
         return await desk.alert(alert_id)
     except UnknownError as wrong:
         raise HTTPException(404, str(wrong)) from wrong
-
-
-def _view(silence: Silence) -> SilenceView:
-    return SilenceView(
-        id=silence.id,
-        station=silence.station,
-        region=silence.region,
-        kind=silence.kind,
-        severity=silence.severity,
-        start=silence.from_ns,
-        until=silence.until_ns,
-        why=silence.why,
-        who=silence.who,
-    )

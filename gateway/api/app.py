@@ -23,6 +23,7 @@ from gateway.api.pages import PageFiles, pages
 from gateway.api.recorder import Recorder
 from gateway.api.samples import samples
 from gateway.api.session import session
+from gateway.api.silences import silences
 from gateway.api.tokens import tokens
 from gateway.live import Hub
 from gateway.quarantine import Quarantine
@@ -75,6 +76,7 @@ def create_app(
         (samples(store, stations), "samples"),
         (lists(desk, quarantine), "events and alerts"),
         (alerts(desk), "events and alerts"),
+        (silences(desk), "events and alerts"),
         (live(hub), "live"),
     ):
         app.include_router(router, prefix="/api/v1", tags=[tag], dependencies=[Depends(viewer)])

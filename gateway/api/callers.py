@@ -139,9 +139,10 @@ def acts(request: Request, who: Caller) -> None:
     request.scope["magwatch.caller"] = who
 
 
-def note(request: Request, detail: str) -> None:
-    """What the audit log says besides the request's method and path."""
+def note(request: Request, detail: str, what: str = "") -> None:
+    """What the audit log says besides the request's method and path; `what`: instead of them, where they are secret."""
     request.scope["magwatch.detail"] = detail
+    request.scope["magwatch.what"] = what
 
 
 async def viewer(who: Annotated[Caller, Security(caller, scopes=["viewer"])]) -> Caller:
@@ -159,10 +160,15 @@ async def admin(who: Annotated[Caller, Security(caller, scopes=["admin"])]) -> C
     return _at_least("admin", who)
 
 
-async def somebody(who: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Has an account, and has a session or a token of it."""
+async def known(who: Annotated[Caller, Depends(viewer)]) -> Caller:
+    """May look, and is not just anybody: what is kept of them is kept for somebody."""
     if who.by == "anonymous":
         raise _unauthorized("log in: POST /api/v1/session")
+    return who
+
+
+async def somebody(who: Annotated[Caller, Depends(known)]) -> Caller:
+    """Has an account, and has a session or a token of it."""
     if who.by == "machine":
         raise ForbiddenError("there is no account yet: POST /api/v1/accounts makes the first")
     return who

@@ -57,4 +57,6 @@ def _complete(operation: Operation) -> None:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, response in responses.items():
         if status == "default" or status[0] in "45":
-            response["content"] = problem
+            # A route may answer with a page as well, and says so itself.
+            pages = {kind: what for kind, what in response.get("content", {}).items() if kind == "text/html"}
+            response["content"] = problem | pages

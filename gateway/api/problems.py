@@ -53,7 +53,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = (f"{'.'.join(map(str, item['loc'][1:])) or 'the body'}: {item['msg']}" for item in error.errors())
+        wrong = (
+            f"{'.'.join(map(str, item['loc'][1:])) or 'the body'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(wrong)[:2000], scope=request.scope)
 
     @app.exception_handler(StoreError)

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from gateway.alerts.notifiers.channels import Channel, WebPushChannel
 from gateway.alerts.notifiers.vapid import Vapid
 from gateway.alerts.subscriptions import Subscribed, Subscription, Subscriptions, TooManyDevicesError, is_known_service
+from gateway.api.callers import known as known_caller
 from gateway.api.callers import viewer
 from gateway.api.problems import Problem
 from gateway.views import View
@@ -45,6 +46,7 @@ def push(channels: Mapping[str, Channel], vapid: Vapid, subscriptions: Subscript
     @router.post(
         "/push/subscriptions",
         status_code=HTTPStatus.CREATED,
+        dependencies=[Depends(known_caller)],
         responses={404: {"model": Problem}, 409: {"model": Problem}},
     )
     async def subscribe(given: Subscribed) -> SubscriptionView:
@@ -61,7 +63,11 @@ def push(channels: Mapping[str, Channel], vapid: Vapid, subscriptions: Subscript
             raise HTTPException(409, str(wrong)) from wrong
         return SubscriptionView(id=subscription.id, channel=name)
 
-    @router.delete("/push/subscriptions/{subscription_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete(
+        "/push/subscriptions/{subscription_id}",
+        status_code=HTTPStatus.NO_CONTENT,
+        dependencies=[Depends(known_caller)],
+    )
     async def unsubscribe(subscription_id: SubscriptionId) -> Response:
         """Not there is fine too."""
         await subscriptions.drop(subscription_id)

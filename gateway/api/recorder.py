@@ -36,7 +36,7 @@ class Recorder:
         who: Caller | None = scope.get("magwatch.caller")
         if who is None:
             return
-        what = f"{scope['method']} {scope['path']}"
+        what = scope.get("magwatch.what") or f"{scope['method']} {scope['path']}"
         detail: str = scope.get("magwatch.detail", "")
         try:
             await self._access.audit.add(self._access.clock(), who.name, who.by, who.address, what, detail)

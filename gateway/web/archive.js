@@ -13,14 +13,6 @@ const FIELDS = ["list", "station", "kind", "severity", "from", "to"];
 
 const beganAt = (row) => parse(row.start) ?? parse(row.opened_at);
 
-/** Whether a row is wanted: a gateway that knows a filter has applied it already, another one has not. */
-export function wanted(row, filters) {
-  const began = beganAt(row);
-  const asked = (name) => !filters[name] || row[name] === filters[name];
-  const there = asked("station") || row.stations?.includes(filters.station);
-  return there && asked("kind") && asked("severity") && began >= (filters.start ?? -Infinity) && began < (filters.end ?? Infinity);
-}
-
 function select(id, label, options) {
   const node = el("select", { id, name: id.split("-")[1] }, ...options.map(([value, words]) => el("option", { value }, words)));
   return el("div", { class: "filter" }, el("label", { for: id }, label), node);
@@ -69,12 +61,13 @@ export class Archive {
     this.more();
   }
 
-  /** Asks page after page until there is enough to read, or no more. */
+  /** Asks page after page until there is enough to read, or no more: events are chosen here, but for station and time. */
   async more() {
     const turn = ++this.turn;
     const { list, station, kind, severity, start, end } = this.filters;
     const time = { start: start === null ? null : isoOf(start), end: end === null ? null : isoOf(end) };
     const filters = list === "alerts" ? { state: "all", station, kind, severity, ...time } : { station, ...time };
+    const wanted = (row) => list === "alerts" || ((!kind || row.kind === kind) && (!severity || row.severity === severity));
     const until = this.rows.length + ENOUGH;
     say(byId("archive-note"), "Looking");
     try {
@@ -82,10 +75,9 @@ export class Archive {
         const { rows, next } = await server.page(list, filters, this.after);
         if (turn !== this.turn) return;
         const known = new Set(this.rows.map(({ id }) => id));
-        this.rows.push(...rows.filter((row) => wanted(row, this.filters) && !known.has(row.id)));
-        const past = rows.length > 0 && start !== null && parse(rows.at(-1).opened_at ?? rows.at(-1).start) < start - 86_400_000;
-        this.after = past ? null : next;
-        if (this.after === null) break;
+        this.rows.push(...rows.filter((row) => wanted(row) && !known.has(row.id)));
+        this.after = next;
+        if (next === null) break;
       }
       say(byId("archive-note"), this.rows.length ? "" : "Nothing of this kind is on record.");
     } catch (error) {

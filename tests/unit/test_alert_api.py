@@ -12,6 +12,7 @@ from gateway.alerts.desk import AlertDesk
 from gateway.alerts.rules import AlertSettings
 from gateway.api import problems
 from gateway.api.alerts import alerts
+from gateway.api.silences import silences
 from gateway.live import Hub
 from gateway.records import open_records
 from stream.events import Event, Kind, Severity, event_id
@@ -34,6 +35,7 @@ async def client(desk: AlertDesk) -> AsyncIterator[httpx.AsyncClient]:
     app.state.access = Access(desk._records)
     problems.install(app)
     app.include_router(alerts(desk))
+    app.include_router(silences(desk))
     own = {"Origin": "http://localhost"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost", headers=own
@@ -104,6 +106,22 @@ async def test_the_list_is_filtered_and_paged(desk: AlertDesk, client: httpx.Asy
     assert sorted([f"{alert['station']} {alert['kind']}" for alert in first["alerts"]] + rest) == sorted(await ask())
 
 
+async def test_alerts_are_asked_for_by_when_they_were_opened(desk: AlertDesk, client: httpx.AsyncClient) -> None:
+    await take(desk, "conrad", kind=Kind.STUCK)
+    for start, end, found in ((NOW, NOW + 1, 1), (NOW - S, NOW, 0), (NOW + 1, NOW + S, 0)):
+        answer = await client.get("/alerts", params={"start": iso(start), "end": iso(end)})
+        assert len(answer.json()["alerts"]) == found, (start - NOW, end - NOW)
+    assert (await client.get("/alerts", params={"start": "yesterday"})).status_code == 422
+
+
+async def test_there_are_only_so_many_silences_at_once(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.alerts.desk.MOST_SILENCES", 2)
+    asked = {"until": iso(NOW + 3600 * S)}
+    assert [(await client.post("/silences", json=asked)).status_code for _ in range(3)] == [201, 201, 409]
+
+
 async def test_silences_are_made_listed_and_taken_away(desk: AlertDesk, client: httpx.AsyncClient) -> None:
     asked = {"station": "conrad", "until": iso(NOW + 3600 * S), "why": "work"}
     made = await client.post("/silences", json=asked)
@@ -128,6 +146,7 @@ async def test_silences_are_made_listed_and_taken_away(desk: AlertDesk, client: 
         ("POST", f"/alerts/{'0' * 32}/verdict", {"verdict": "useful"}, 404),
         ("POST", f"/alerts/{'0' * 32}/verdict", {"verdict": "maybe"}, 422),
         ("POST", "/silences", {"until": iso(NOW)}, 422),
+        ("POST", "/silences", {"until": iso(NOW + S), "region": "Alpps"}, 422),
         ("POST", "/silences", {"until": iso(NOW + 31 * 86_400 * S)}, 422),
         ("POST", "/silences", {"until": iso(NOW + S), "who": "somebody else"}, 422),
         ("POST", "/silences", {"until": iso(NOW + S), "station": "<b>"}, 422),

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from gateway.alerts import backlog as old_news
 from gateway.alerts import life
 from gateway.alerts.life import Alert
+from gateway.alerts.region import RegionSettings
 from gateway.alerts.rules import AlertSettings, Facts, Rule, RuleSettings
 from gateway.views import AlertState
 from stream.events import Event, Kind, Severity, event_id
@@ -159,7 +160,8 @@ def test_severity_follows_from_size_duration_score_station_and_region(facts: dic
             RuleSettings(station="conrad", becomes=Severity.CRITICAL),
             RuleSettings(region="alps", becomes=Severity.INFO),
             RuleSettings(duration_s=600, becomes=Severity.CRITICAL),
-        )
+        ),
+        regions=(RegionSettings(name="alps", stations=("sonnblick",)),),
     )
     assert settings.rule(Facts(Kind.STEP, Severity.WARNING, **facts)).severity == severity
 
@@ -174,17 +176,21 @@ def test_a_rule_that_waits_for_a_duration_says_when_it_will_speak() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"rules": [{"tell": ["anna"]}]}, "rules.0: tell: 'anna' is in neither"),
-        ({"tell": ["night"]}, "alerts: tell: 'night'"),
-        ({"teams": [{"name": "night", "people": ["anna"]}]}, "'anna', who is not in alerts.people"),
+        ({"rules": [{"tell": ["anna"]}]}, "rules.0.tell.0\n  'anna' is in neither alerts.people nor alerts.teams"),
+        ({"tell": ["night"]}, "tell.0\n  'night' is in neither"),
+        ({"teams": [{"name": "night", "people": ["anna"]}]}, "teams.0.people.0\n  'anna' is not in alerts.people"),
         (
             {"people": [{"name": "anna", "channels": ["a"]}, {"name": "anna", "channels": ["b"]}]},
-            "'anna' is there twice",
+            "people.1.name\n  another person or team has this name",
+        ),
+        (
+            {"rules": [{"region": "alps"}], "regions": [{"name": "Alps", "stations": ["x"]}]},
+            "rules.0.region\n  'alps' is not in alerts.regions: there is Alps",
         ),
         ({"people": [{"name": "anna", "channels": []}]}, "people.0.channels"),
         ({"people": [{"name": "anna", "channels": ["a"], "quiet": "22-7"}]}, "such as 22:00-07:00"),
         ({"people": [{"name": "anna", "channels": ["a"], "timezone": "Europe/Wien"}]}, "such as Europe/Vienna"),
-        ({"regions": [{"name": "a", "stations": ["x"]}, {"name": "b", "stations": ["x"]}]}, "'x' is in two of them"),
+        ({"regions": [{"name": "a", "stations": ["x"]}, {"name": "b", "stations": ["x"]}]}, "regions.1.stations.0"),
         ({"agreeing": 1}, "agreeing"),
         ({"rules": [{"score": 1.5}]}, "rules.0.score"),
         (

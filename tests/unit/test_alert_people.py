@@ -210,6 +210,14 @@ async def test_rules_people_and_channels_decide_who_is_told(records: Database) -
     assert sorted((await desk.told())[1:]) == [("reminder", "b"), ("reminder", "sms-anna")]
     await desk.desk.acknowledge(alert_id, "ben")
     assert sorted((await desk.told())[3:]) == [("acknowledged", name) for name in ("b", "ntfy-anna", "sms-anna")]
+    assert await desk.steps(alert_id) == [
+        ("pending", "the desk", "opened by its first event"),
+        ("firing", "the desk", "at the first evidence"),
+        ("told", "the desk", "firing, to ntfy-anna"),
+        ("told", "the desk", "reminder, to sms-anna, b: nobody acknowledged within 900 s"),
+        ("acknowledged", "ben", "ben sees to it"),
+        ("shown", "the desk", "acknowledged, to ntfy-anna, sms-anna, b"),
+    ]
 
 
 async def test_verdicts_make_the_precision_of_a_rule_and_station(records: Database) -> None:

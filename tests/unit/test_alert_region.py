@@ -242,7 +242,7 @@ async def test_local_alerts_of_one_kind_ring_together_when_grouped(records: Data
         await desk.after(5)
     assert await desk.rings() == ["Something magnetic passed at conrad (fge), 25.0 nT"]
     await desk.after(60)
-    assert (await desk.rings())[1:] == ["A vehicle-like transient at hon and wik, each by itself"]
+    assert (await desk.rings())[1:] == ["Something magnetic passed at hon and wik, each by itself"]
     assert len(await desk.desk.alerts()) == 3
 
 

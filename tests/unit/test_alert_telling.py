@@ -9,7 +9,7 @@ from gateway.alerts import life
 from gateway.alerts.life import Alert
 from gateway.alerts.people import EVERYBODY, Directory, PersonSettings, TeamSettings
 from gateway.alerts.rules import Rule
-from gateway.alerts.telling import LOOK_AGAIN_NS, Situation, telling
+from gateway.alerts.telling import LOOK_AGAIN_NS, Message, Situation, telling
 from stream.events import Event, Kind, Severity, event_id
 
 S = 1_000_000_000
@@ -150,6 +150,14 @@ def test_quiet_hours_go_by_the_persons_own_clock(now: str, severity: Severity, u
     assert SLEEPER.quiet_until_ns(severity, _vienna(now)) == expected
 
 
+def test_who_does_not_say_where_they_live_lives_where_the_desk_is() -> None:
+    sleeper = PersonSettings(name="dora", channels=("dora",), quiet="22:00-07:00")
+    night = _vienna("2024-05-10T22:30:00")
+    at_the_desk = Directory((sleeper,), (), "Europe/Vienna").called(("dora",), 0, Severity.WARNING, night)
+    assert at_the_desk == ([], _vienna("2024-05-11T07:00:00"))
+    assert Directory((sleeper,), ()).called(("dora",), 0, Severity.WARNING, night) == (["dora"], None)
+
+
 def test_what_came_in_quiet_hours_is_told_at_their_end_if_it_lasts() -> None:
     night, morning = _vienna("2024-05-11T02:00:00"), _vienna("2024-05-11T07:00:00")
     by = rule(tell=("cleo",), lapse_s=86_400)
@@ -158,6 +166,6 @@ def test_what_came_in_quiet_hours_is_told_at_their_end_if_it_lasts() -> None:
     assert telling(asleep.alert, by, PLAIN, EVERYONE, morning - S).message is None
     awake = telling(asleep.alert, by, PLAIN, EVERYONE, morning)
     assert awake.message is not None
-    assert (awake.message.what, awake.message.to) == ("firing", ("cleo",))
+    assert awake.message == Message("firing", ("cleo",), quiet=False, why="quiet hours are over")
     over = asleep.alert.model_copy(update={"state": "resolved"})
     assert telling(over, by, PLAIN, EVERYONE, morning).message is None

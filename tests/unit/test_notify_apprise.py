@@ -1,6 +1,8 @@
 """Channels of Apprise, through its plain JSON plugin against a real server."""
 
 import asyncio
+import email
+import email.policy
 from collections.abc import AsyncIterator
 
 import pytest
@@ -64,6 +66,36 @@ async def test_one_that_hangs_blocks_its_own_thread_only(receiver: Receiver) -> 
             await hanging
         await slow.close()
         await quick.close()
+
+
+async def test_a_title_of_several_lines_is_one_subject_and_no_header_of_an_email() -> None:
+    """Through Apprise's e-mail plugin to a mail server that speaks as much SMTP as it takes."""
+    mails: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while line := await reader.readline():
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                writer.write(b"354 go on\r\n")
+                mails.append(await reader.readuntil(b"\r\n.\r\n"))
+            writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    channel = AppriseNotifier("mail", [f"mailto://127.0.0.1:{port}?from=desk@example.org&to=anna@example.org"])
+    title = "Step at conrad\r\nBcc: eve@example.org\r\n<script>alert(1)</script>"
+    await channel.hand_over(NOTE.model_copy(update={"title": title}))
+    await channel.close()
+    server.close()
+    await server.wait_closed()
+    (mail,) = mails
+    read = email.message_from_bytes(mail, policy=email.policy.default)
+    assert read["Bcc"] is None
+    assert read["To"].addresses[0].addr_spec == "anna@example.org"
+    assert read["Subject"] == "Step at conrad Bcc: eve@example.org <script>alert(1)</script>"
+    assert [part.get_content_type() for part in read.walk()] == ["text/plain"], "no mail program runs it"
 
 
 def test_a_url_that_apprise_does_not_know_is_refused_without_being_shown() -> None:

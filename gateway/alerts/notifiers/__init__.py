@@ -21,9 +21,8 @@ class Notification(BaseModel):
     severity: Severity
     title: str
     text: str
-    """Title and text in UTC; a channel with a time zone words `facts` anew for it."""
+    """In UTC and the desk's time zone; for people who live elsewhere it is worded anew, from `facts`."""
     facts: Facts | None = None
-    """What title and text say, where they were worded from facts."""
     station: str
     sensor: str | None = None
     kind: Kind | None = None
@@ -55,11 +54,10 @@ class Notification(BaseModel):
         return self.alert_id is not None and self.what in {"firing", "raised", "reminder", "updated"}
 
     def in_zone(self, zone: ZoneInfo | None) -> Self:
-        """Worded for a person who lives in that zone."""
+        """Its times as a person reads them who lives in that zone; without one as they are."""
         if zone is None or self.facts is None:
             return self
-        title, text = worded(self.facts, zone)
-        return self.model_copy(update={"title": title, "text": text})
+        return self.model_copy(update={"text": worded(self.facts, zone).text})
 
 
 class NotifierError(MagwatchError):

@@ -34,6 +34,9 @@ def _zone(name: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http)]
 BaseUrl = Annotated[HttpUrl, AfterValidator(lambda url: url.rstrip("/"))]
 """Of something below which more is: without the slash at its end."""
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]{0,1000}$")]
+"""RFC 9110, 5.5: in one line."""
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
 
@@ -100,7 +103,7 @@ class WebhookChannel(_Channel):
 
     type: Literal["webhook"]
     url: HttpUrl
-    headers: dict[str, str] = {}
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] = {}
     token_file: Path | None = None
     """A file whose first line is sent as `Authorization: Bearer ...`."""
     token_env: str | None = None
@@ -129,6 +132,15 @@ class LogChannel(_Channel):
 
 
 Channel = Annotated[NtfyChannel | AppriseChannel | WebhookChannel | WebPushChannel | LogChannel, Discriminator("type")]
+
+
+def token(what: str, file: Path | None, variable: str | None) -> str | None:
+    """The first line of a secret that goes into a header. Raises MagwatchError, also when a header cannot carry it."""
+    text = secret(what, file, variable)
+    first = text.splitlines()[0].strip() if text else None
+    if first and not (first.isascii() and first.isprintable()):
+        raise MagwatchError(f"{what}: {variable or file}: a token is printable ASCII")
+    return first
 
 
 def secret(what: str, file: Path | None, variable: str | None) -> str | None:

@@ -1,7 +1,8 @@
 """The channels that the settings name, opened."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from gateway.alerts.actions import Links
 from gateway.alerts.notifiers import Notifier
@@ -12,6 +13,7 @@ from gateway.alerts.notifiers.channels import (
     WebhookChannel,
     WebPushChannel,
     secret,
+    token,
 )
 from gateway.alerts.notifiers.log import LogNotifier
 from gateway.alerts.notifiers.ntfy import NtfyNotifier, PictureOf, login
@@ -31,20 +33,24 @@ class Means:
     picture_of: PictureOf
 
 
-def opened(channels: Mapping[str, Channel], means: Means) -> Iterator[Notifier]:
-    """Raises MagwatchError for a secret that is not there, SettingsError for an address that cannot be used."""
+def opened(
+    channels: Mapping[str, Channel], means: Means, zone_of: Callable[[str], ZoneInfo | None]
+) -> Iterator[Notifier]:
+    """`zone_of`: of a channel that has no zone of its own. Raises MagwatchError for a secret that is not there,
+    SettingsError for an address that cannot be used."""
     for name, channel in channels.items():
-        yield _opened(name, channel, means)
+        yield _opened(name, channel, means, channel.zone or zone_of(name))
 
 
-def _opened(name: str, channel: Channel, means: Means) -> Notifier:
-    where, zone = f"notify.channels.{name}", channel.zone
+def _opened(name: str, channel: Channel, means: Means, zone: ZoneInfo | None) -> Notifier:
+    where = f"notify.channels.{name}"
     match channel:
         case NtfyChannel():
+            password = secret(where, channel.password_file, channel.password_env)
             authorization = login(
-                secret(where, channel.token_file, channel.token_env),
+                token(where, channel.token_file, channel.token_env),
                 channel.username,
-                secret(where, channel.password_file, channel.password_env),
+                password and password.splitlines()[0],
             )
             return NtfyNotifier(
                 *(name, channel.url, channel.topic),
@@ -61,8 +67,8 @@ def _opened(name: str, channel: Channel, means: Means) -> Notifier:
             lines = (line.partition(" #")[0] for line in text.splitlines() if not line.startswith("#"))
             return AppriseNotifier(name, " ".join(lines).split(), links=means.links, zone=zone)
         case WebhookChannel():
-            token = secret(where, channel.token_file, channel.token_env)
-            headers = channel.headers | ({"Authorization": f"Bearer {token}"} if token else {})
+            given = token(where, channel.token_file, channel.token_env)
+            headers = channel.headers | ({"Authorization": f"Bearer {given}"} if given else {})
             return WebhookNotifier(channel.url, headers, name, zone)
         case WebPushChannel():
             return WebPushNotifier(
