@@ -58,7 +58,7 @@ stations = ["Conrad", "Graz", "Vienna"]
 [notify.channels.page]
 type = "webpush"
 contact = "mailto:ops@example.org"
-services = ["https://push.example"]
+services = ["{push_service}"]
 """
 
 
@@ -73,15 +73,18 @@ class Rise:
 
 
 class Watched:
-    """What is there. `url`: of the page; PEOPLE are there, all with PASSWORD."""
+    """What is there. `url`: of the page; PEOPLE may log in, all with PASSWORD. `push_service`: an address at which
+    nobody listens yet, and to which the gateway may push."""
 
     def __init__(self, folder: Path, broker_port: int, rises: Sequence[Rise]) -> None:
         self.folder, self.port = folder, servers.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.push_service = f"http://127.0.0.1:{servers.free_port()}"
         self.config = folder / "gateway.toml"
         self.config.write_text(
-            f'data_dir = "{folder / "data"}"\n{_SETTINGS}\n[broker]\nurl = "mqtt://127.0.0.1:{broker_port}"\n'
-            f"[listen]\nport = {self.port}\n"
+            f'data_dir = "{folder / "data"}"\n{_SETTINGS.format(push_service=self.push_service)}\n'
+            f'[broker]\nurl = "mqtt://127.0.0.1:{broker_port}"\n'
+            f'[listen]\nport = {self.port}\npublic_url = "{self.url}"\n'
         )
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="stations")
         self._client.connect("127.0.0.1", broker_port)

@@ -3,13 +3,17 @@
 import base64
 import contextlib
 import json
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import axe_playwright_python as axe
+import http_ece
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,9 +32,13 @@ KEPT = """async () => {
   const cache = await caches.open((await caches.keys())[0]);
   return (await cache.keys()).map(({ url }) => url);
 }"""
-SUBSCRIBE = """PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => ({
-  toJSON: () => ({ endpoint: `https://push.example/${key.length}`, keys: KEYS }),
+SUBSCRIBE = """let subscribed = null;
+PushManager.prototype.getSubscription = async () => subscribed;
+PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => (subscribed = {
+  toJSON: () => ({ endpoint: `ENDPOINT/${key.length}`, keys: KEYS }),
+  unsubscribe: async () => (subscribed = null),
 });"""
+"""A browser whose push service is ours."""
 VIEWS = ("now", "explore", "stations", "history", "settings")
 
 
@@ -128,26 +136,25 @@ def test_a_push_is_shown_and_pressing_it_opens_the_alert(phone: BrowserContext, 
     page.wait_for_function("(id) => location.hash === `#alert/${id}`", arg=alert)
 
 
-def test_a_button_of_a_push_does_what_its_link_does(phone: BrowserContext, world: Watched) -> None:
-    phone.grant_permissions(["notifications"])
-    page = _installed(phone)
-    link = {"action": "acknowledge", "title": "Acknowledge", "url": f"{world.url}/api/v1/actions/a-signed-link"}
-    asked: list[tuple[str, str]] = []
-    phone.on("request", lambda request: asked.append((request.method, request.url)))
-    _pushed(phone, page, world, {"title": "Step", "tag": "t", "actions": [link]})
-    phone.service_workers[0].evaluate(PRESS, "acknowledge")
-    page.wait_for_timeout(500)
-    assert ("POST", link["url"]) in asked
+@pytest.fixture
+def pushes(world: Watched) -> Iterator[list[bytes]]:
+    """What a push service is given."""
+    came: list[bytes] = []
 
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(201)
+            self.end_headers()
 
-def _keys() -> dict[str, str]:
-    """As a browser makes them."""
-    point = ec.generate_private_key(ec.SECP256R1()).public_key()
-    raw = point.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return {
-        name: base64.urlsafe_b64encode(one).rstrip(b"=").decode()
-        for name, one in (("p256dh", raw), ("auth", b"a" * 16))
-    }
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", int(world.push_service.rpartition(":")[2])), Service)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield came
+    server.shutdown()
+    server.server_close()
 
 
 def _devices(world: Watched) -> list[tuple[str, str]]:
@@ -155,15 +162,34 @@ def _devices(world: Watched) -> list[tuple[str, str]]:
         return records.execute("SELECT channel, endpoint FROM push_subscriptions").fetchall()
 
 
-def test_the_switch_subscribes_this_device_at_the_gateway(phone: BrowserContext, world: Watched) -> None:
+def test_the_switch_subscribes_this_device_and_a_pushs_button_acknowledges(
+    phone: BrowserContext, world: Watched, pushes: list[bytes]
+) -> None:
+    own, auth = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
+    point = own.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    keys = {
+        name: base64.urlsafe_b64encode(one).rstrip(b"=").decode() for name, one in (("p256dh", point), ("auth", auth))
+    }
+    phone.add_init_script(SUBSCRIBE.replace("ENDPOINT", world.push_service).replace("KEYS", json.dumps(keys)))
     phone.grant_permissions(["notifications"])
-    phone.add_init_script(SUBSCRIBE.replace("KEYS", json.dumps(_keys())))
     page = _installed(phone)
     page.get_by_role("link", name="Settings").tap()
     switch = page.get_by_role("switch", name="Alerts on this device")
     switch.tap()
     expect(switch).to_have_attribute("aria-checked", "true", timeout=LIVE_MS)
-    assert _devices(world) == [("page", "https://push.example/65")], "the gateway's key is an uncompressed point"
+    assert _devices(world) == [("page", f"{world.push_service}/65")], "the gateway's key is an uncompressed point"
+
+    world.tell(Kind.CLOCK_STEP, "Conrad", Severity.CRITICAL, 0.0)
+    world.wait(lambda: pushes, "the push")
+    data = json.loads(http_ece.decrypt(pushes[0], private_key=own, auth_secret=auth, version="aes128gcm"))
+    assert data["title"].startswith("The clock jumped at Conrad")
+    _pushed(phone, page, world, data)
+    phone.service_workers[0].evaluate(PRESS, "acknowledge")
+    page.goto(f"/#alert/{data['alert_id']}")
+    expect(page.locator(".story-meta")).to_contain_text("Acknowledged", timeout=LIVE_MS)
+
+    page.get_by_role("link", name="Settings").tap()
+    expect(switch).to_have_attribute("aria-checked", "true")
     switch.tap()
     expect(switch).to_have_attribute("aria-checked", "false", timeout=LIVE_MS)
     assert _devices(world) == []
