@@ -13,7 +13,7 @@ const STEPS_MS = [
   ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR_MS),
   ...[1, 2, 5, 10].map((days) => days * DAY_MS),
 ];
-const MONTHS = [1, 2, 3, 6, 12, 24, 60];
+const MONTHS = [1, 2, 3, 6, 12, 24, 36, 60];
 const MONTH_MS = 30.44 * DAY_MS;
 
 function clockText(ms, stepMs) {

@@ -1,7 +1,7 @@
 """The magnetogram on a phone, over the samples of the real gateway: fingers, values, differences, the address."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -108,6 +108,32 @@ def test_a_difference_is_taken_at_the_times_of_the_slower_one_and_not_across_gap
     expected = np.where(inside, np.interp(slow_t, fast_t, fast) - slow, np.nan)
     assert found["t"] == slow_t.tolist()
     np.testing.assert_allclose(np.array(found["y"], dtype=float), expected, atol=1e-12)
+
+
+def test_the_axes_are_written_at_round_times_and_values(page: Page) -> None:
+    ask = "async ([name, ...of]) => (await import('/static/ticks.js'))[name](...of).map(({ at, text }) => [at, text])"
+    start = datetime(2024, 12, 30, 23, 59, 58, tzinfo=UTC).timestamp() * 1000
+
+    def times(span_s: float) -> list[str]:
+        found = page.evaluate(ask, ["timeTicks", start, start + span_s * 1000, 4])
+        assert all(start <= at <= start + span_s * 1000 for at, _ in found)
+        return [text for _, text in found]
+
+    assert times(1) == ["23:59:58.0", "23:59:58.5", "23:59:59.0"]
+    assert times(20) == ["31 Dec", "00:00:05", "00:00:10", "00:00:15"]
+    assert times(3 * 3600) == ["31 Dec", "01:00", "02:00"]
+    assert times(7 * 86_400) == ["31 Dec", "2 Jan", "4 Jan", "6 Jan"]
+    assert times(200 * 86_400) == ["Jan 2025", "Mar 2025", "May 2025", "Jul 2025"]
+    assert times(9 * 366 * 86_400) == ["Jan 2027", "Jan 2030", "Jan 2033"]
+    assert page.evaluate(ask, ["valueTicks", -0.02, 0.07, 4]) == [
+        [pytest.approx(-0.02), "\u22120.02"],
+        [0, "0.00"],
+        [pytest.approx(0.02), "0.02"],
+        [pytest.approx(0.04), "0.04"],
+        [pytest.approx(0.06), "0.06"],
+    ]
+    large = page.evaluate(ask, ["valueTicks", 990, 21_010, 4])
+    assert large == [[5000, "5\u202f000"], [10_000, "10\u202f000"], [15_000, "15\u202f000"], [20_000, "20\u202f000"]]
 
 
 def test_channels_are_chosen_and_the_address_opens_the_same_view_again(page: Page) -> None:
