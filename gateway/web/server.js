@@ -47,7 +47,12 @@ export async function stations() {
   return answer.stations;
 }
 
-export const alerts = async () => (await ask("alerts", { state: "all", limit: 100 })).alerts;
+/** All that are open, however long, and the newest of the rest. */
+export async function alerts() {
+  const asked = [ask("alerts", { state: "open", limit: 500 }), ask("alerts", { state: "all", limit: 50 })];
+  const [open, newest] = await Promise.all(asked);
+  return [...new Map([...open.alerts, ...newest.alerts].map((alert) => [alert.id, alert])).values()];
+}
 
 export const events = async () => (await ask("events", { limit: 100 })).events;
 
