@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -31,37 +30,36 @@ def pages(web_dir: Path) -> APIRouter:
     """Routes for `/`, `/login`, and what installs the page; `PageFiles` is mounted after them."""
     router = APIRouter(include_in_schema=False)
 
-    async def page(name: str) -> Response:
+    async def file(name: str, media_type: str) -> Response:
         try:
             text = await asyncio.to_thread((web_dir / name).read_text, "utf-8")
         except FileNotFoundError:
             raise HTTPException(404, "this gateway was installed without its page") from None
         version = await asyncio.to_thread(version_of, web_dir)
-        return Response(text.replace("/static/own/", f"/static/{version}/"), 200, _ASK_EACH_TIME, "text/html")
+        return Response(text.replace("/static/own/", f"/static/{version}/"), 200, _ASK_EACH_TIME, media_type)
 
     @router.get("/")
     async def index() -> Response:
-        return await page("index.html")
+        return await file("index.html", "text/html")
+
+    @router.get("/login")
+    async def login() -> Response:
+        return await file("login.html", "text/html")
+
+    @router.get("/manifest.webmanifest")
+    async def manifest() -> Response:
+        return await file("manifest.webmanifest", "application/manifest+json")
 
     @router.get("/service-worker.js")
-    async def service_worker() -> FileResponse:
+    async def service_worker() -> Response:
         """At the root, because it may only serve what lies below it."""
-        return FileResponse(web_dir / "service-worker.js", headers=_ASK_EACH_TIME, media_type="text/javascript")
+        return await file("service-worker.js", "text/javascript")
 
     @router.get("/shell.js")
     async def shell() -> Response:
         """What the service worker keeps for a bad link; a browser looks whether it has changed."""
         text = await asyncio.to_thread(_shell, web_dir)
         return Response(text, 200, _ASK_EACH_TIME, "text/javascript")
-
-    @router.get("/manifest.webmanifest")
-    async def manifest() -> FileResponse:
-        path = web_dir / "manifest.webmanifest"
-        return FileResponse(path, headers=_ASK_EACH_TIME, media_type="application/manifest+json")
-
-    @router.get("/login")
-    async def login() -> Response:
-        return await page("login.html")
 
     return router
 
@@ -87,7 +85,7 @@ class PageFiles(StaticFiles):
 
 def version_of(web_dir: Path) -> str:
     """Sixteen hexadecimal digits of everything that is served from the folder."""
-    return _version(web_dir, max(path.stat().st_mtime_ns for path in web_dir.rglob("*")))
+    return _version(web_dir, max((path.stat().st_mtime_ns for path in web_dir.rglob("*")), default=0))
 
 
 @lru_cache(maxsize=4)

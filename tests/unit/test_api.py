@@ -340,6 +340,15 @@ async def test_files_of_a_version_are_kept_for_ever_and_those_of_another_are_not
     assert (await client.get("/")).text.split('"')[1] != address
 
 
+async def test_without_its_page_a_gateway_says_so(client: httpx.AsyncClient, web: Path) -> None:
+    for file in web.iterdir():
+        file.unlink()
+    for path in ("/", "/login", "/service-worker.js", "/manifest.webmanifest"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "this gateway was installed without its page")
+    assert (await client.get("/static/app.js")).status_code == 404
+
+
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient) -> None:
     for path in ("/", "/api/v1/stations", "/static/app.js", "/nowhere"):
         headers = (await client.get(path)).headers
