@@ -340,9 +340,14 @@ async def test_files_of_a_version_are_kept_for_ever_and_those_of_another_are_not
     assert (await client.get("/")).text.split('"')[1] != address
 
 
-async def test_without_its_page_a_gateway_says_so(client: httpx.AsyncClient, web: Path) -> None:
+@pytest.fixture
+def no_page(web: Path) -> None:
     for file in web.iterdir():
         file.unlink()
+
+
+@pytest.mark.usefixtures("no_page")
+async def test_without_its_page_a_gateway_says_so(client: httpx.AsyncClient) -> None:
     for path in ("/", "/login", "/service-worker.js", "/manifest.webmanifest"):
         answer = await client.get(path)
         assert (answer.status_code, answer.json()["detail"]) == (404, "this gateway was installed without its page")
