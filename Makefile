@@ -9,9 +9,10 @@ ARGS ?=
 demo: $(STAMP)
 	$(PY) -m magwatch demo $(ARGS)
 
+# Two at a time, each file by one of them: most of the time is waiting for servers. ARGS="-n 0" runs them one by one.
 test: $(STAMP)
 	sh tests/servers.sh
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

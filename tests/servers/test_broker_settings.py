@@ -25,19 +25,26 @@ ACCOUNTS = ("wic", "hon", "gateway", "operator")
 SECONDS = 7.0
 
 
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with everybody's password and certificate, made as the files that are shipped tell."""
+    program("openssl")
+    folder = tmp_path_factory.mktemp("secrets")
+    for name in ACCOUNTS:
+        (folder / f"{name}.password").write_text(f"{name}'s secret\n")
+        create = ["-c"] if name == ACCOUNTS[0] else []
+        accounts = [*create, "-b", str(folder / "accounts"), name, f"{name}'s secret"]
+        subprocess.run([program("mosquitto_passwd"), *accounts], check=True)
+    for what, name in (("broker", "127.0.0.1"), *(("client", name) for name in ACCOUNTS)):
+        subprocess.run(["sh", CONFIG / "certificates.sh", folder, what, name], check=True)
+    return folder
+
+
 class Site:
     """The broker of the shipped files: only paths, ports and what stands behind a # are changed."""
 
-    def __init__(self, folder: Path, port: int, tls_port: int, *, certificates: bool = False) -> None:
-        program("openssl")
-        self.folder, self.port, self.tls_port = folder, port, tls_port
-        for name in ACCOUNTS:
-            self.password_file(name).write_text(f"{name}'s secret\n")
-            create = ["-c"] if name == ACCOUNTS[0] else []
-            accounts = [*create, "-b", str(folder / "accounts"), name, f"{name}'s secret"]
-            subprocess.run([program("mosquitto_passwd"), *accounts], check=True)
-        for what, name in (("broker", "127.0.0.1"), *(("client", name) for name in ACCOUNTS)):
-            subprocess.run(["sh", CONFIG / "certificates.sh", folder, what, name], check=True)
+    def __init__(self, folder: Path, secrets: Path, port: int, tls_port: int, *, certificates: bool = False) -> None:
+        self.folder, self.secrets, self.port, self.tls_port = folder, secrets, port, tls_port
         text = (CONFIG / "mosquitto.conf").read_text()
         wanted = "listener|cafile|certfile|keyfile|tls_version"
         wanted += "|require_certificate|use_identity_as_username" if certificates else ""
@@ -45,9 +52,9 @@ class Site:
         for shipped, here in (
             ("listener 1883 127.0.0.1", f"listener {port} 127.0.0.1"),
             ("listener 8883", f"listener {tls_port} 127.0.0.1"),
-            ("/etc/mosquitto/magwatch.passwd", str(folder / "accounts")),
+            ("/etc/mosquitto/magwatch.passwd", str(secrets / "accounts")),
             ("/etc/mosquitto/magwatch.acl", str(CONFIG / "mosquitto.acl")),
-            ("/etc/mosquitto/certs", str(folder)),
+            ("/etc/mosquitto/certs", str(secrets)),
             ("/var/lib/mosquitto/", f"{folder}/"),
         ):
             assert shipped in text, shipped
@@ -61,7 +68,7 @@ class Site:
         wait_for(lambda: listening(port) and listening(tls_port), 10, "mosquitto listens")
 
     def password_file(self, name: str) -> Path:
-        return self.folder / f"{name}.password"
+        return self.secrets / f"{name}.password"
 
     def by_password(self, name: str) -> dict[str, str]:
         """The lines of `[broker]` of an account."""
@@ -69,9 +76,9 @@ class Site:
 
     def by_certificate(self, name: str) -> dict[str, str]:
         return {
-            "ca_file": str(self.folder / "ca.pem"),
-            "certificate_file": str(self.folder / f"{name}.pem"),
-            "key_file": str(self.folder / f"{name}.key"),
+            "ca_file": str(self.secrets / "ca.pem"),
+            "certificate_file": str(self.secrets / f"{name}.pem"),
+            "key_file": str(self.secrets / f"{name}.key"),
         }
 
     def stop(self) -> None:
@@ -80,15 +87,15 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
-    site = Site(tmp_path, free_port(), free_port())
+def site(tmp_path: Path, secrets: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+    site = Site(tmp_path, secrets, free_port(), free_port())
     yield site
     site.stop()
 
 
 @pytest.fixture
-def site_of_certificates(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
-    site = Site(tmp_path, free_port(), free_port(), certificates=True)
+def site_of_certificates(tmp_path: Path, secrets: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+    site = Site(tmp_path, secrets, free_port(), free_port(), certificates=True)
     yield site
     site.stop()
 
@@ -248,8 +255,8 @@ def test_every_sample_arrives_over_tls_with_certificates_and_no_password(
 
 def test_a_certificate_is_another_stations_by_no_user_name_and_none_is_no_entry(site_of_certificates: Site) -> None:
     site = site_of_certificates
-    context = ssl.create_default_context(cafile=str(site.folder / "ca.pem"))
-    context.load_cert_chain(site.folder / "wic.pem", site.folder / "wic.key")
+    context = ssl.create_default_context(cafile=str(site.secrets / "ca.pem"))
+    context.load_cert_chain(site.secrets / "wic.pem", site.secrets / "wic.key")
     liar = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     liar.username_pw_set("hon", "hon's secret")
     liar.tls_set_context(context)
@@ -263,7 +270,7 @@ def test_a_certificate_is_another_stations_by_no_user_name_and_none_is_no_entry(
     liar.disconnect()
     liar.loop_stop()
     assert answers == [True, False]
-    assert not _admitted(site, ssl.create_default_context(cafile=str(site.folder / "ca.pem")))
+    assert not _admitted(site, ssl.create_default_context(cafile=str(site.secrets / "ca.pem")))
 
 
 def _admitted(site: Site, context: ssl.SSLContext) -> bool:

@@ -1,7 +1,6 @@
 """What goes wrong at the start is said in one line, with what to do; and costs nothing that was there."""
 
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +8,17 @@ import pytest
 import tomli_w
 from paho.mqtt import publish
 
+from tests.conftest import wait_for
+
 
 def edge_config(folder: Path, broker_url: str, **changes: object) -> Path:
     settings = {
         "station": "wic",
         "data_dir": str(folder / "edge"),
         "broker": {"url": broker_url},
-        "sensors": [{"name": "fge", "source": {"type": "sim", "seconds": 4.0}}],
+        "sensors": [
+            {"name": "fge", "block_s": 0.25, "source": {"type": "sim", "seconds": 1.0, "scenario": {"rate_hz": 40.0}}}
+        ],
     } | changes
     path = folder / "edge.toml"
     path.write_text(tomli_w.dumps(settings))
@@ -94,7 +97,7 @@ def test_an_agent_without_a_broker_keeps_trying_and_sends_its_backlog(
     gateway = make_gateway(mosquitto.url)
     mosquitto.kill()
     edge = make_edge(edge_config(tmp_path, mosquitto.url))
-    time.sleep(8)  # its source has ended by now
+    wait_for(lambda: "the source has ended" in edge.log.read_text(), 30, "its source ends")
     assert "trying again" in edge.log.read_text()
     mosquitto.start()
     assert edge.wait(60) == 0
