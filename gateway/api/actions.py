@@ -1,5 +1,7 @@
 """What the buttons of a notification ask for. The link is its own permission: no account, no cookie."""
 
+import base64
+import hashlib
 import html
 from typing import Annotated
 
@@ -17,11 +19,17 @@ _SAID = {
     "useful": ("Was this alert useful?", "Yes, useful", "Thank you: it counts as useful."),
     "false": ("Was this a false alarm?", "Yes, false alarm", "Thank you: it counts as a false alarm."),
 }
+_STYLE = """body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}
+:root{color-scheme:light dark}
+button{font:inherit;width:100%;min-height:3.5rem}"""
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>magwatch</title>
 <meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
-<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}
-:root{{color-scheme:light dark}}
-button{{font:inherit;width:100%;min-height:3.5rem}}</style><main><h1>{title}</h1>{body}</main></html>"""
+<style>{style}</style><main><h1>{title}</h1>{body}</main></html>"""
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""It brings its style along: where only the buttons' links are reachable, nothing else is."""
 
 
 def actions(actions: Actions) -> APIRouter:
@@ -69,5 +77,5 @@ def actions(actions: Actions) -> APIRouter:
 
 def _page(status: int, title: str, text: str, more: str = "") -> HTMLResponse:
     body = (f"<p>{html.escape(text)}</p>" if text else "") + more
-    content = _PAGE.format(title=html.escape(title), body=body)
-    return HTMLResponse(content, status, headers={"Cache-Control": "no-store"})
+    content = _PAGE.format(style=_STYLE, title=html.escape(title), body=body)
+    return HTMLResponse(content, status, headers={"Cache-Control": "no-store", "Content-Security-Policy": _POLICY})

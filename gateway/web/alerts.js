@@ -2,19 +2,18 @@
 
 import { ago, now, parse, stamp } from "./clock.js";
 import { arrange, byId, el, icon, say } from "./dom.js";
-import { kindWords, severityOf, severityWord, size, stateWord } from "./words.js";
+import { severityOf, severityWord, stateWord } from "./words.js";
 
 const LINGER_MS = 5 * 60_000;
 const SHOWN = 4;
 
 const began = (alert) => parse(alert.opened_at) ?? parse(alert.start) ?? 0;
 const isOpen = (alert) => alert.state !== "resolved";
-const place = (alert) => (alert.sensor ? `${alert.station} / ${alert.sensor}` : alert.station);
 
 export class Alerts {
-  /** `onShow(alert)`: the person wants to see it on the chart. */
-  constructor(onShow) {
-    this.onShow = onShow;
+  /** `desk`: what can be done about one. Pressing a card opens the alert's own view. */
+  constructor(desk) {
+    this.desk = desk;
     this.byId = new Map();
     this.all = false;
     this.known = false;
@@ -24,12 +23,15 @@ export class Alerts {
     });
   }
 
-  /** What the gateway holds, instead of what was shown. Alerts that came while the page was away are announced too. */
-  replace(alerts) {
+  /**
+   * What the gateway holds, instead of what was shown. Alerts that came while the page was away are announced too.
+   * `present`: false for what this device only remembers.
+   */
+  replace(alerts, present = true) {
     const before = this.byId;
     this.byId = new Map(alerts.map((alert) => [alert.id, alert]));
     if (this.known) for (const alert of alerts) if (!before.has(alert.id)) this.announce(alert);
-    this.known = true;
+    this.known ||= present;
     this.render();
   }
 
@@ -46,21 +48,18 @@ export class Alerts {
     return this.listed().find(isOpen) ?? this.listed()[0] ?? null;
   }
 
-  open() {
-    return [...this.byId.values()].filter(isOpen);
-  }
-
+  /** Those of now; what a region's alert has taken over is told by that one. */
   listed() {
     const since = now() - LINGER_MS;
-    const shown = [...this.byId.values()].filter((alert) => isOpen(alert) || (parse(alert.resolved_at) ?? 0) > since);
+    const own = [...this.byId.values()].filter((alert) => alert.part_of === null);
+    const shown = own.filter((alert) => isOpen(alert) || (parse(alert.resolved_at) ?? 0) > since);
     return shown.sort((a, b) => isOpen(b) - isOpen(a) || began(b) - began(a));
   }
 
   announce(alert) {
     if (!isOpen(alert)) return;
-    const text = [severityWord(severityOf(alert)), kindWords(alert.kind), place(alert), size(alert.amplitude_nt)];
     const line = byId(alert.severity === "critical" ? "announce-now" : "announce");
-    line.textContent = text.filter(Boolean).join(", ");
+    line.textContent = `${severityWord(severityOf(alert))}: ${alert.title}`;
   }
 
   render() {
@@ -73,22 +72,22 @@ export class Alerts {
     const more = byId("alerts-more");
     more.hidden = !this.all && shown.length === listed.length;
     say(more, this.all ? "Show fewer" : `Show all ${listed.length}`);
+    const count = byId("ways-count");
+    count.hidden = open === 0;
+    say(count, String(open));
     document.title = open ? `(${open}) magwatch` : "magwatch";
   }
 
   make(id) {
-    const show = el("button", { type: "button", class: "alert-show" });
-    show.addEventListener("click", () => this.onShow(this.byId.get(id)));
+    const show = el("a", { class: "alert-show", href: `#alert/${encodeURIComponent(id)}` });
     return el(
       "li",
       { class: "alert" },
       el("span", { class: "alert-icon" }),
-      el("h3", { class: "alert-kind" }, show),
-      el("p", { class: "alert-size" }),
-      el("p", { class: "alert-place" }),
-      el("p", { class: "alert-title" }),
+      el("h3", { class: "alert-title" }, show),
       el("p", { class: "alert-meta" },
         el("span", { class: "alert-severity" }), el("span", { class: "alert-state" }), el("time", { class: "alert-since" })),
+      this.desk.row(() => this.byId.get(id)),
     );
   }
 
@@ -102,15 +101,11 @@ export class Alerts {
       node.dataset.state = alert.state;
       part("icon").replaceChildren(icon(isOpen(alert) ? severity : "done"));
     }
-    const headline = kindWords(alert.kind);
-    const ordinary = !alert.title || alert.title.includes(` at ${alert.station}`);
-    say(part("show"), headline);
-    say(part("place"), place(alert));
-    say(part("title"), ordinary ? "" : alert.title);
-    say(part("size"), size(alert.amplitude_nt) ?? "");
+    say(part("show"), alert.title);
     say(part("severity"), severityWord(severity));
     say(part("state"), stateWord(alert.state));
     part("since").dateTime = alert.start ?? alert.opened_at;
+    this.desk.update(part("actions"), alert);
     this.tell(node, alert);
   }
 

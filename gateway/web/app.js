@@ -1,21 +1,48 @@
 /** The page: fetches what is, listens to what comes, and hands each piece to the part that shows it. */
 
 import { Alerts } from "./alerts.js";
+import { Archive } from "./archive.js";
 import { Chart } from "./chart.js";
 import { date, length, now, parse, timeOfDay } from "./clock.js";
+import { Desk, toaster } from "./desk.js";
 import { byId, say } from "./dom.js";
+import { Explore } from "./explore.js";
+import { Health } from "./health.js";
 import { History } from "./history.js";
+import { install } from "./installed.js";
+import { keepState, keptState } from "./kept.js";
 import { Live } from "./live.js";
+import { Router } from "./router.js";
 import * as server from "./server.js";
+import { Session } from "./session.js";
+import { Settings } from "./settings.js";
+import { Silences } from "./silence.js";
 import { Stations } from "./stations.js";
+import { Story } from "./story.js";
 
 const RECHECK_MS = 20_000;
 const FRESH_MS = 20_000;
+const KEEP_MS = 15_000;
 
+const tell = toaster();
+const session = new Session();
+const desk = new Desk(session, {
+  onChanged: (alert) => changed(alert),
+  onSilenced: () => silences.refresh().catch((error) => tell(error.message)),
+  tell,
+});
+const silences = new Silences(session, tell);
 const stations = new Stations((name) => show(name));
-const alerts = new Alerts((alert) => showSpan(alert));
+const alerts = new Alerts(desk);
 const history = new History((event) => showSpan(event), () => {});
 const chart = new Chart(stations, (station, sensor) => history.of(station, sensor));
+const story = new Story(stations, alerts, desk);
+const explore = new Explore(stations);
+const health = new Health(stations);
+const router = new Router({
+  alert: story, explore, stations: health, history: new Archive(stations), settings: new Settings(session),
+  now: { show: () => chart.station && chart.fetch() },
+});
 const live = new Live("/api/v1/live", {
   hello: refresh,
   resync: refresh,
@@ -26,12 +53,22 @@ const live = new Live("/api/v1/live", {
     chart.samples(message);
   },
   event: (event) => history.put(event),
-  alert: (alert) => alerts.put(alert),
+  alert(alert) {
+    alerts.put(alert);
+    story.put(alert);
+  },
   station(station) {
     stations.put(station);
+    explore.stationsChanged();
     if (!chart.station && !refreshing) showFirst();
   },
 }, connection);
+
+/** An alert is not what it was, by somebody's hand here; the gateway tells the other devices. */
+function changed(alert) {
+  alerts.put(alert);
+  story.put(alert);
+}
 
 let refreshing = null;
 
@@ -51,10 +88,16 @@ async function refresh() {
 }
 
 async function fetchAll() {
-  const [allStations, allAlerts, allEvents] = await Promise.all([server.stations(), server.alerts(), server.events()]);
+  const asked = [server.stations(), server.alerts(), server.events(), session.look()];
+  const [allStations, allAlerts, allEvents] = await Promise.all(asked);
   stations.replace(allStations);
   alerts.replace(allAlerts);
   history.replace(allEvents);
+  stale = null;
+  remember();
+  silences.refresh().catch((error) => console.info(`magwatch: ${error.message}`));
+  explore.stationsChanged();
+  router.refreshed();
   if (!chart.station || !stations.get(chart.station)) await showFirst();
   else if (!(await chart.fetch())) throw new Error("the series did not come");
 }
@@ -73,7 +116,7 @@ async function show(name, sensor = null, span = null) {
   if (chosen) await chart.choose(name, chosen.sensor, span);
 }
 
-/** Brings an event or an alert into view: live when it is in the window of now, else the time around it. */
+/** Brings an event into view: live when it is in the window of now, else the time around it. */
 async function showSpan(thing) {
   const start = parse(thing.start) ?? parse(thing.opened_at);
   const end = parse(thing.end) ?? start;
@@ -93,6 +136,7 @@ async function recheck() {
   rechecked = Date.now();
   try {
     stations.replace(await server.stations());
+    explore.stationsChanged();
     if (!chart.station) await showFirst();
   } catch (error) {
     console.info(`magwatch: ${error.message}`);
@@ -100,6 +144,7 @@ async function recheck() {
 }
 
 let lostMs = null;
+let stale = null;
 
 function connection(connected) {
   lostMs = connected ? null : (lostMs ?? Date.now());
@@ -108,6 +153,7 @@ function connection(connected) {
 
 function connectionWords() {
   if (live.connected) return ["live", "Live"];
+  if (stale !== null) return ["lost", `Last known state, ${length(coarse(Date.now() - stale))} old`];
   if (live.heardMs === null) return ["connecting", "Connecting"];
   const lost = Date.now() - (lostMs ?? live.heardMs);
   if (lost < FRESH_MS) return ["reconnecting", "Reconnecting"];
@@ -120,6 +166,7 @@ const coarse = (ms) => (ms < 95_000 ? Math.floor(ms / 10_000) * 10_000 : ms);
 function tick() {
   const [state, words] = connectionWords();
   byId("connection").dataset.state = state;
+  if (state === "lost" && !chart.trace) chart.controls.unanswered();
   document.documentElement.dataset.connection = state;
   say(byId("connection-text"), words);
   say(byId("clock"), timeOfDay(now()));
@@ -129,7 +176,28 @@ function tick() {
   alerts.tick();
 }
 
+/** Keeps what is known, unless that is itself only remembered, or nobody is there any more. */
+function remember() {
+  if (session.person === null || stale !== null || live.heardMs === null) return;
+  keepState(live.heardMs, [...stations.byName.values()], [...alerts.byId.values()], [...history.byId.values()]);
+}
+
+/** What this device last knew, with its age, until the gateway has answered. */
+function restore() {
+  const state = keptState();
+  if (state === null) return;
+  stale = state.at;
+  stations.replace(state.stations);
+  alerts.replace(state.alerts, false);
+  history.replace(state.events);
+}
+
 setInterval(tick, 1000);
 setInterval(recheck, RECHECK_MS);
+setInterval(remember, KEEP_MS);
+window.addEventListener("pagehide", remember);
+restore();
 tick();
+router.follow();
+install();
 live.start();

@@ -28,22 +28,19 @@ export class Axes {
 
   /**
    * Zero is the median of what is in view, of channels of the field; it stays until the median has moved away by a
-   * fifth of the trace's span. True when a zero has changed and the trace must be drawn anew.
+   * fifth of the trace's span.
    */
   rebase(trace, startMs, endMs) {
     const first = this.bases === null;
-    if (!first && Date.now() - this.rebasedMs < REBASE_MS) return false;
+    if (!first && Date.now() - this.rebasedMs < REBASE_MS) return;
     this.rebasedMs = Date.now();
-    const bases = this.columns.map((c, k) => {
+    this.bases = this.columns.map((c, k) => {
       const old = this.bases?.[k] ?? 0;
       const found = isField(this.units[k]) ? trace.summary(c, startMs, endMs) : null;
       if (found === null) return old;
       const span = Math.max(leastSpan(this.units[k]), found.high - found.low);
       return !first && Math.abs(found.median - old) < MOVED * span ? old : rounded(found.median, span);
     });
-    if (!first && bases.every((base, k) => base === this.bases[k])) return false;
-    this.bases = bases;
-    return true;
   }
 
   /** Zero at the median whatever it was before: for a trace that was fetched anew. */
@@ -71,10 +68,5 @@ export class Axes {
   ofTrace(width) {
     const none = { base: 0, low: 0, high: 0 };
     return Array.from({ length: width }, (_, c) => this.scales[this.columns.indexOf(c)] ?? none);
-  }
-
-  /** Rows of the shown channels relative to their zeros. */
-  relative(trace, from, to) {
-    return this.columns.map((c, k) => trace.v[c].slice(from, to).map((value) => value - this.bases[k]));
   }
 }

@@ -17,6 +17,7 @@ const FEWEST_ROWS = 600;
 const MOST_ROWS = 3000;
 const SETTLE_MS = 250;
 const LATE_MS = 3000;
+const READING_MS = 15_000;
 
 /** Channels that the chart opens with: those in tesla, at most three; the first three where there are none. */
 function usual(channels) {
@@ -39,7 +40,9 @@ export class Chart {
     this.pending = null;
     this.refetch = null;
     this.pointerMs = null;
-    this.strips = new Strips(byId("chart-strips"), (start, end) => this.browsed(start, end), (ms) => this.pointed(ms));
+    this.strips = new Strips(byId("chart-strips"), {
+      range: () => this.view(), onBrowse: (start, end) => this.browsed(start, end), onPoint: (ms) => this.pointed(ms),
+    });
     this.controls = new Controls({
       live: () => this.choose(this.station, this.sensor),
       minutes: (minutes) => this.setWindow(minutes),
@@ -48,7 +51,7 @@ export class Chart {
     });
     this.onScreen = true;
     new IntersectionObserver(([seen]) => (this.onScreen = seen.isIntersecting), { rootMargin: NEAR_SCREEN }).observe(byId("chart-strips"));
-    onThemeChange(() => this.rebuild());
+    onThemeChange(() => this.draw());
     document.addEventListener("visibilitychange", () => document.hidden || this.fetch());
     this.setWindow(this.minutes);
   }
@@ -93,10 +96,11 @@ export class Chart {
   /** Gets the view anew; false when the gateway does not answer. An answer overtaken by a later question is dropped. */
   async fetch() {
     const token = ++this.token;
+    this.pending = null;
     this.unplan();
-    this.pending = [];
     this.state();
-    if (!this.sensor) return true;
+    if (!this.sensor || byId("view-now").hidden) return true;
+    this.pending = [];
     const [start, end] = this.view();
     const before = this.browse ? (end - start) / 4 : 0;
     const after = this.browse ? before : 5000;
@@ -123,13 +127,13 @@ export class Chart {
     this.trace.load(series.times_ms, series.values, series.flags);
     for (const message of this.pending) this.take(message);
     this.pending = null;
-    await this.lay();
-    if (this.layout) this.controls.note(end, this.browse !== null, this.trace.t.length === 0);
+    this.lay();
+    this.controls.note(end, this.browse !== null, this.trace.t.length === 0);
     return true;
   }
 
   /** Draws from the beginning, with new plots when the channels are not those that are up. */
-  async lay() {
+  lay() {
     if (!this.shown.has(this.key)) this.shown.set(this.key, usual(this.channels));
     const shown = this.shown.get(this.key);
     const columns = this.channels.map((_, c) => c).filter((c) => shown.has(this.channels[c].name));
@@ -137,23 +141,11 @@ export class Chart {
     if (layout !== this.layout) {
       this.layout = layout;
       this.axes = new Axes(columns, columns.map((c) => this.channels[c].unit));
-      this.built = this.strips.build(columns.map((c) => ({ ...this.channels[c], color: c % 4, decimals: 1 })), palette());
+      this.strips.build(columns.map((c) => ({ ...this.channels[c], color: c % 4, decimals: 1 })));
     }
     this.state();
-    try {
-      await this.built;
-    } catch (error) {
-      this.layout = null;
-      this.controls.undrawn(error);
-      return;
-    }
     this.axes.forget();
     this.draw();
-  }
-
-  async rebuild() {
-    this.layout = null;
-    if (this.trace) await this.lay();
   }
 
   /** Live samples, of any sensor. */
@@ -179,6 +171,7 @@ export class Chart {
     this.browse = { start, end };
     this.state();
     this.unplan();
+    this.draw();
     this.later(SETTLE_MS);
   }
 
@@ -187,30 +180,29 @@ export class Chart {
     this.refetch = null;
   }
 
+  /** What was read off is let go of after a while: the large numbers are those of now. */
   pointed(ms) {
+    clearTimeout(this.reading);
+    if (ms !== null) this.reading = setTimeout(() => this.pointed(null), READING_MS);
     this.pointerMs = ms;
-    this.strips.setPointer(ms);
-    if (this.trace && this.axes.bases) this.numbers();
+    this.draw();
   }
 
   draw() {
-    if (!this.trace || !this.layout || !this.strips.ready) return;
-    this.strips.together(() => this.drawAll(...this.view()));
-    this.numbers();
-  }
-
-  drawAll(start, end) {
+    if (!this.trace || !this.layout) return;
     const { trace, axes, strips } = this;
-    strips.setTime(start, end);
-    const { from, to } = trace.takeFresh();
-    if (axes.rebase(trace, start, end)) strips.replace(trace.t.slice(), axes.relative(trace, 0, to));
-    else if (to > from) strips.append(trace.t.slice(from, to), axes.relative(trace, from, to));
-    axes.fit(trace, start, end).forEach(({ low, high }, k) => strips.setScale(k, low, high));
+    const [start, end] = this.view();
+    if (this.pointerMs !== null && (this.pointerMs < start || this.pointerMs > end)) this.pointerMs = null;
+    axes.rebase(trace, start, end);
+    const scales = axes.fit(trace, start, end);
     const colors = palette();
-    const marks = markColumns(trace, axes.ofTrace(trace.width), start, end, strips.msPerPx, colors.marks);
-    strips.setMarks(axes.columns.map((c) => marks[c]));
-    strips.setSpans(eventColumns(this.eventsOf(this.station, this.sensor), start, end, strips.msPerPx, colors.severity));
+    const msPerPx = (end - start) / strips.frame().width;
+    const marks = markColumns(trace, axes.ofTrace(trace.width), start, end, msPerPx, colors.marks);
+    const spans = eventColumns(this.eventsOf(this.station, this.sensor), start, end, msPerPx, colors.severity);
+    strips.show({ start, end, pointMs: this.pointerMs, spans, colors },
+      axes.columns.map((c, k) => ({ t: trace.t, y: trace.v[c], ...scales[k], marks: marks[c] })));
     if (!this.browse) trace.forget(start - (end - start) / 10);
+    this.numbers();
   }
 
   /** The values above the strips: at the pointer, else the newest that is shown. */

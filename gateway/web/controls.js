@@ -58,11 +58,6 @@ export class Controls {
     say(byId("chart-note"), text);
   }
 
-  undrawn(error) {
-    console.info(`magwatch: ${error.message}`);
-    say(byId("chart-note"), "The drawing library did not load. It is tried again with the next station or window.");
-  }
-
   unanswered() {
     say(byId("chart-note"), "The gateway does not answer. The chart goes on when it does.");
   }

@@ -20,6 +20,7 @@ export class Live {
     this.url = url;
     this.handlers = handlers;
     this.onChange = onChange;
+    this.started = false;
     this.connected = false;
     this.heardMs = null;
     this.waitMs = FIRST_WAIT_MS;
@@ -27,10 +28,14 @@ export class Live {
     this.timer = null;
   }
 
+  /** Once; again only hurries. */
   start() {
+    if (this.started) return this.hurry();
+    this.started = true;
     this.open();
     setInterval(() => this.check(), 2000);
     window.addEventListener("online", () => this.hurry());
+    window.addEventListener("offline", () => this.again());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
   }
 

@@ -5,7 +5,10 @@ const password = document.getElementById("password");
 const wrong = document.getElementById("wrong");
 const go = document.getElementById("go");
 
-const key = new URLSearchParams(location.hash.slice(1)).get("first");
+const asked = new URLSearchParams(location.hash.slice(1));
+const key = asked.get("first");
+/** The view of the page that was asked for before: what follows the # and nothing else, so that it is always this page's. */
+const view = asked.get("to")?.startsWith("#") ? asked.get("to") : "";
 if (key !== null) {
   history.replaceState(null, "", "/login");
   document.getElementById("title").textContent = "Welcome";
@@ -20,14 +23,14 @@ form.addEventListener("submit", async (event) => {
   wrong.textContent = "";
   go.disabled = true;
   try {
-    const asked = { name: form.elements.name.value, password: password.value };
+    const given = { name: form.elements.name.value, password: password.value };
     const answer = await fetch(key === null ? "/api/v1/session" : "/api/v1/first-account", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(key === null ? asked : { ...asked, key }),
+      body: JSON.stringify(key === null ? given : { ...given, key }),
     });
     if (answer.ok) {
-      location.replace("/");
+      location.replace(`/${view}`);
       return;
     }
     const { detail } = await answer.json();

@@ -2,7 +2,7 @@
 
 import { ago, now, parse, stamp } from "./clock.js";
 import { arrange, byId, el, icon, say } from "./dom.js";
-import { rate, stationStateWord } from "./words.js";
+import { blocksToCome, rate, stationStateWord } from "./words.js";
 
 export class Stations {
   /** `onChoose(station)`: a card was pressed. */
@@ -120,7 +120,7 @@ export class Stations {
     const last = Math.max(...times.filter((ms) => ms !== undefined), -Infinity);
     let age = "Never heard";
     if (last > -Infinity) age = now() - last > 86_400_000 ? `Last value ${stamp(last)}` : `Last value ${ago(last)}`;
-    const waiting = station.backlog_blocks ? ` · ${station.backlog_blocks} blocks to come` : "";
+    const waiting = station.backlog_blocks ? ` · ${blocksToCome(station.backlog_blocks)}` : "";
     say(card.querySelector(".station-age"), age + waiting);
   }
 

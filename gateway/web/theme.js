@@ -1,20 +1,35 @@
-/** The colours that the chart draws with, read from the style sheet so that they stand in one place only. */
+/** Light or dark, as the system or the person has it; and the colours that the charts draw with, read from the style sheet. */
+
+import { kept, keep } from "./kept.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const listeners = [];
+const BARS = { light: "#f5f6f7", dark: "#0d1317" };
 
-const read = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** The colour that a variable stands for now: `light-dark()` is resolved by the browser, on an element. */
+function reader() {
+  const probe = document.createElement("i");
+  probe.hidden = true;
+  document.body.append(probe);
+  const read = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  return { read, done: () => probe.remove() };
+}
 
 function readAll() {
-  return {
-    ink: read("--ink"),
-    soft: read("--ink-soft"),
-    grid: read("--chart-grid"),
-    surface: read("--surface"),
-    traces: [read("--trace-0"), read("--trace-1"), read("--trace-2"), read("--trace-3")],
-    severity: { info: read("--info"), warning: read("--warning"), critical: read("--critical") },
-    marks: { spike: read("--mark-spike"), stuck: read("--mark-stuck"), saturated: read("--mark-saturated"), missing: read("--mark-missing") },
-    font: read("--font"),
+  const { read, done } = reader();
+  const colors = {
+    soft: read("ink-soft"),
+    grid: read("chart-grid"),
+    traces: [0, 1, 2, 3, 4, 5, 6, 7].map((i) => read(`trace-${i}`)),
+    severity: { info: read("info"), warning: read("warning"), critical: read("critical") },
+    marks: { spike: read("mark-spike"), stuck: read("mark-stuck"), saturated: read("mark-saturated"), missing: read("mark-missing") },
+    font: getComputedStyle(document.documentElement).getPropertyValue("--font").trim(),
   };
+  done();
+  return colors;
 }
 
 let current = null;
@@ -25,9 +40,32 @@ export function palette() {
   return current;
 }
 
+/** "light", "dark", or "system". */
+export const chosenTheme = () => document.documentElement.dataset.theme ?? "system";
+
+export function chooseTheme(theme) {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  keep("theme", theme === "system" ? null : theme);
+  changed();
+}
+
 /** Calls back after the palette has become another one. */
-export const onThemeChange = (changed) =>
-  dark.addEventListener("change", () => {
-    current = null;
-    changed();
-  });
+export const onThemeChange = (listener) => listeners.push(listener);
+
+/** The browser's own bar is coloured like the page. */
+function colourBar() {
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) {
+    const own = meta.media.includes("dark") ? "dark" : "light";
+    meta.content = BARS[kept("theme") ?? own];
+  }
+}
+
+function changed() {
+  current = null;
+  colourBar();
+  for (const listener of listeners) listener();
+}
+
+dark.addEventListener("change", changed);
+colourBar();

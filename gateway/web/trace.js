@@ -17,7 +17,9 @@ export class Trace {
     this.periodMs = periodMs;
     const binMs = (2 * spanMs) / maxRows;
     this.binMs = binMs > 2 * periodMs ? binMs : 0;
-    this.gapMs = 3.5 * Math.max(periodMs, this.binMs / 2);
+    // The lowest and the highest value of two bins may lie as far apart as both bins are long.
+    this.gapMs = Math.max(3.5 * periodMs, 2.2 * this.binMs);
+    this.reachMs = this.gapMs;
     this.t = [];
     this.v = Array.from({ length: width }, () => []);
     this.flags = [];
@@ -26,21 +28,16 @@ export class Trace {
     this.spikeMs = -Infinity;
     this.latest = null;
     this.bin = null;
-    this.fresh = 0;
   }
 
-  /** Rows already thinned by the gateway. `values`: one array a channel, null where missing. */
+  /** Rows already thinned by the gateway, each gap a row without a value. `values`: one array a channel. */
   load(times, values, flags) {
-    if (times.length > 2) {
-      const steps = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
-      this.gapMs = Math.max(this.gapMs, 3.5 * steps[steps.length >> 1]);
-    }
     for (let i = 0; i < times.length; i++) {
       if (times[i] < this.lastMs) continue;
+      if (i > 0) this.reachMs = Math.max(this.reachMs, times[i] - times[i - 1]);
       this.lastMs = times[i];
-      this.row(times[i], values.map((column) => column[i]), flags[i] ?? 0);
+      this.row(times[i], values.map((column) => column[i]), flags[i], false);
     }
-    this.fresh = this.t.length;
   }
 
   /** One live sample. Says "new", "had" when it is there already, "late" when it belongs into a hole further back. */
@@ -53,18 +50,19 @@ export class Trace {
     return "new";
   }
 
-  row(t, values, flags) {
+  /** `guess`: where no row says that something is missing, the clock does. */
+  row(t, values, flags, guess = true) {
     if (flags & MARKED) this.marks.push({ t, values, flags });
     if (flags & SPIKE) {
       this.spikeMs = t;
       return;
     }
-    this.line(t, values, flags);
+    this.line(t, values, flags, guess);
   }
 
-  line(t, values, flags) {
+  line(t, values, flags, guess = true) {
     const last = this.t.length - 1;
-    if (last >= 0 && t - this.t[last] > this.gapMs && !(this.flags[last] & MISSING)) {
+    if (guess && last >= 0 && t - this.t[last] > this.gapMs && !(this.flags[last] & MISSING)) {
       const middle = (this.t[last] + t) / 2;
       // Where spikes were taken out the line breaks too, but nothing is missing there: it is marked as what it is.
       if (this.spikeMs < this.t[last]) this.marks.push({ t: middle, values: this.v.map(() => null), flags: MISSING });
@@ -129,15 +127,8 @@ export class Trace {
   /** Whether the time lies among the rows that are there, rather than in a hole. */
   has(ms) {
     const i = this.from(ms);
-    const near = (row) => row >= 0 && row < this.t.length && Math.abs(this.t[row] - ms) <= this.gapMs && !(this.flags[row] & MISSING);
+    const near = (row) => row >= 0 && row < this.t.length && Math.abs(this.t[row] - ms) <= this.reachMs && !(this.flags[row] & MISSING);
     return near(i) || near(i - 1) || this.marks.some((mark) => Math.abs(mark.t - ms) < this.periodMs);
-  }
-
-  /** Rows that came since the last call, and a first call gives none: `{from, to}` into `t` and `v`. */
-  takeFresh() {
-    const from = this.fresh;
-    this.fresh = this.t.length;
-    return { from, to: this.t.length };
   }
 
   forget(beforeMs) {
@@ -146,7 +137,6 @@ export class Trace {
     this.t.splice(0, count);
     this.flags.splice(0, count);
     for (const column of this.v) column.splice(0, count);
-    this.fresh = Math.max(0, this.fresh - count);
     this.marks = this.marks.filter((mark) => mark.t >= beforeMs);
   }
 
@@ -163,7 +153,7 @@ export class Trace {
   }
 
   /** The line's values (one a channel) nearest to a time, or null where there are none within `withinMs`. */
-  near(ms, withinMs = this.gapMs) {
+  near(ms, withinMs = this.reachMs) {
     const i = this.from(ms);
     let best = null;
     for (const row of [i - 1, i]) {

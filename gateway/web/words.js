@@ -1,22 +1,29 @@
 /** The page's plain words for what the wire says in one, and how it writes numbers. */
 
+/** As the phone says it (gateway/alerts/wording.py); an alert brings its own title. */
 const KINDS = {
   commencement: "Sudden commencement",
   disturbance: "Magnetic disturbance",
-  step: "Step",
-  transient: "A vehicle-like transient",
+  step: "The field jumped and stayed",
+  transient: "Something magnetic passed",
   unusual: "Unusual signal",
   stuck: "Sensor stuck",
-  saturated: "Sensor saturated",
+  saturated: "Sensor at the end of its range",
   noisy: "Sensor noisy",
-  gap: "Gap in the data",
-  clock_step: "Clock jumped",
+  gap: "Data missing",
+  clock_step: "The clock jumped",
   silent: "Station silent",
-  evicted: "Samples given up, no room",
+  evicted: "Samples given up",
   outage: "Gateway out of order",
 };
 
-const STATES = { pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved" };
+/** Every kind that there is, as the wire names it. */
+export const KIND_NAMES = Object.keys(KINDS);
+
+const STATES = {
+  pending: "Pending", firing: "Firing", acknowledged: "Acknowledged", resolved: "Resolved", regional: "Became regional", joined: "Joined the region's alert",
+  raised: "Raised", flapping: "Comes and goes", held: "Held back", told: "Told", shown: "Brought up to date", judged: "Judged",
+};
 const SEVERITIES = { info: "Info", warning: "Warning", critical: "Critical" };
 const STATION_STATES = { streaming: "Streaming", late: "Late", silent: "Silent" };
 
@@ -30,6 +37,9 @@ export const MARKS = [
 
 export const MISSING = 1;
 export const SPIKE = 2;
+export const CLOCK_UNSYNCED = 32;
+/** Samples with one of these have no cleaned value: missing, spike, stuck, saturated, out of range, disturbed. */
+export const CLEAN_WITHOUT = 1 | 2 | 4 | 8 | 16 | 64;
 /** Samples with one of these do not say how large the field is: spike, saturated, out of range. */
 export const OFF_SCALE = 2 | 8 | 16;
 
@@ -73,3 +83,6 @@ export function rate(hz) {
   if (hz < 0.05) return `${figure(hz * 60, hz * 60 < 0.95 ? 2 : 0)}/min`;
   return `${Number(hz.toPrecision(3))} Hz`;
 }
+
+/** What a station has still to send of the past. */
+export const blocksToCome = (number) => `${figure(number, 0)} ${number === 1 ? "block" : "blocks"} to come`;

@@ -34,6 +34,9 @@ def test_the_link_makes_the_admin_and_who_comes_later_logs_in(tmp_path: Path, fr
             page = browser.new_page(viewport={"width": 390, "height": 844})
             errors: list[str] = []
             page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(f"{url}/#settings")
+            whoever_sits_here = page.get_by_text("operator on this machine, admin")
+            expect(whoever_sits_here).to_be_visible(timeout=WITHIN_MS)
             page.goto(link[0])
             expect(page.get_by_role("heading", name="Welcome")).to_be_visible(timeout=WITHIN_MS)
             assert "first=" not in page.url, "not left in the address bar"
@@ -45,7 +48,7 @@ def test_the_link_makes_the_admin_and_who_comes_later_logs_in(tmp_path: Path, fr
 
             page = browser.new_context().new_page()
             page.goto(url)
-            page.wait_for_url("**/login", timeout=WITHIN_MS)
+            page.wait_for_url(re.compile("/login"), timeout=WITHIN_MS)
             for password in ("a wrong one", GOOD):
                 page.get_by_label("Name").fill("ann")
                 page.get_by_label("Password").fill(password)

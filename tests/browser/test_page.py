@@ -1,65 +1,36 @@
-"""The page in a real browser, served by the real thing: broker, gateway, agents and simulated stations of the demo."""
+"""The page in a real browser, on a phone and on a screen: the live chart, what it asks for, what it makes of it all."""
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
+import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Literal
+from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-REPO = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SIZES = ((390, 844), (1280, 800))
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-START_S = 60.0
-ALERT_MS = 60_000
+from benchmarks.watched import SENSOR, STATIONS, Watched
+from stream.block import Block, Channel, Samples
+from stream.events import Kind, Severity
+from stream.instant import SECOND_NS
+from stream.messages import SensorInfo, Status
+from tests.browser.conftest import LIVE_MS, PHONE, log_in, opened
+
+SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+VIEWS = ("now", "explore", "stations", "history", "settings")
 BACK_MS = 45_000
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
-
-INKED = """() => {
-  const walk = (root) => [...root.querySelectorAll("*")].flatMap((node) =>
-    [...(node.tagName === "CANVAS" ? [node] : []), ...(node.shadowRoot ? walk(node.shadowRoot) : [])]);
-  return walk(document.querySelector("#chart-strips")).map((canvas) => {
-    if (!canvas.width || !canvas.height) return 0;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    let inked = 0;
-    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) inked++;
-    return inked;
-  });
-}"""
-"""How many pixels of each canvas of the chart are not transparent."""
-
-TIMES = """() => {
-  for (const model of window.Bokeh?.documents[0]?.all_models ?? [])
-    if (model.type === "ColumnDataSource" && model.data.c0) return [...model.data.t];
-  return [];
-}"""
+MARKUP = '<img src=x onerror="x()">'
+PLOTS = "[...document.querySelectorAll('#chart-strips .strip:not(.strip-lane) canvas')]"
+INKED = f"""() => {PLOTS}.map((canvas) => {{
+  const {{ data }} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+}})"""
+"""How many pixels of each plot of the chart are not transparent."""
+TIMES = f"() => {PLOTS}[0]?.picture?.lines[0].t ?? []"
 """The times (ms) of the samples that the chart draws."""
-
-ALERT_KEYS = "() => [...document.querySelectorAll('#alerts .alert')].map((node) => node.dataset.key)"
-NEW_ALERT = f"(known) => ({ALERT_KEYS})().some((key) => !known.includes(key))"
 
 
 @dataclass
@@ -70,222 +41,122 @@ class View:
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     navigations: list[str] = field(default_factory=list)
-    alerts_at_first: list[str] = field(default_factory=list)
 
 
-class Demo:
-    """`magwatch demo` as a process; its gateway is a child of it, started again by it when killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}/"
-        self.log = folder / "demo.log"
-        command = [sys.executable, "magwatch.py", "demo", "--stations", "3", "--seconds", "600", "--json"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--data-dir", str(folder / "data"), "--port", str(port)], cwd=REPO, stdout=log, stderr=log
-            )
-
-    def wait(self) -> None:
-        """Until the page is served."""
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(self.url, timeout=1):  # noqa: S310 - our own loopback URL
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        pytest.fail(f"the demo serves no page:\n{self.log.read_text(errors='replace')[-3000:]}")
-
-    def gateway(self) -> int:
-        """The process id of the gateway."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if parent == self.process.pid and b"gateway" in words:
-                return int(folder.name)
-        pytest.fail("the demo has no gateway")
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+@pytest.fixture(scope="module", params=[PHONE, SCREEN], ids=["phone", "screen"])
+def view(request: pytest.FixtureRequest, browser: Browser, world: Watched) -> Iterator[View]:
+    context = browser.new_context(**request.param, base_url=world.url, service_workers="block")
+    log_in(context, "ada")
+    view = View(context.new_page())
+    view.page.on("console", lambda message: view.errors.append(message.text) if message.type == "error" else None)
+    view.page.on("pageerror", lambda error: view.errors.append(str(error)))
+    view.page.on("request", lambda asked: view.requests.append(asked.url))
+    view.page.on("framenavigated", lambda frame: view.navigations.append(frame.url))
+    view.page.goto("/")
+    expect(view.page.locator("#connection")).to_have_attribute("data-state", "live", timeout=LIVE_MS)
+    yield view
+    context.close()
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("demo"))
-    try:
-        demo.wait()
-        yield demo
-    finally:
-        demo.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def views(demo: Demo, browser: Browser) -> dict[tuple[int, int], View]:
-    """The page at both sizes, opened together before the first thing happens, so that both see it arrive."""
-    return {size: _opened(browser, demo.url, size) for size in SIZES}
-
-
-@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def view(request: pytest.FixtureRequest, views: dict[tuple[int, int], View]) -> View:
-    found: View = views[request.param]
-    return found
-
-
-def _opened(browser: Browser, url: str, size: tuple[int, int]) -> View:
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, has_touch=size[0] < 600)
-    view = View(page)
-    page.on("console", lambda message: view.errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: view.errors.append(str(error)))
-    page.on("request", lambda asked: view.requests.append(asked.url))
-    page.on("framenavigated", lambda frame: view.navigations.append(frame.url))
-    page.goto(url)
-    expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20_000)
-    view.alerts_at_first = page.evaluate(ALERT_KEYS)
-    return view
-
-
-def _drawn_times(page: Page) -> list[float]:
-    times: list[float] = page.evaluate(TIMES)
-    return times
-
-
-def _wait_for_samples(page: Page, after_ms: float, timeout_s: float = 30.0) -> list[float]:
+def _drawn_after(page: Page, after_ms: float, timeout_s: float = 30.0) -> list[float]:
     page.locator("#chart").evaluate("(chart) => chart.scrollIntoView()")
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
-        times = _drawn_times(page)
+        times: list[float] = page.evaluate(TIMES)
         if times and times[-1] > after_ms:
             return times
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(100)
     pytest.fail(f"no sample after {after_ms} was drawn in {timeout_s} s")
 
 
 def test_the_chart_draws_and_grows_while_samples_come(view: View) -> None:
-    first = _wait_for_samples(view.page, 0)
-    later = _wait_for_samples(view.page, first[-1] + 1000)
-    assert len(later) > len(first)
-    inked = [count for count in view.page.evaluate(INKED) if count > 200]
-    assert len(inked) >= 3, "three axes should have been drawn"
+    first = _drawn_after(view.page, 0)
+    later = _drawn_after(view.page, first[-1] + 1000)
+    assert all(later > earlier for earlier, later in pairwise(later)), "a sample is drawn twice"
+    assert [count > 500 for count in view.page.evaluate(INKED)] == [True] * 3, "three axes should have been drawn"
 
 
-def test_an_alert_arrives_on_the_open_page(view: View) -> None:
-    view.page.wait_for_function(NEW_ALERT, arg=view.alerts_at_first, timeout=ALERT_MS)
-    alert = view.page.locator("#alerts .alert").first
-    expect(alert.locator(".alert-kind")).not_to_be_empty()
-    expect(alert.locator(".alert-place")).to_contain_text(" / ")
-    expect(alert.locator(".alert-since")).to_contain_text(":")
-    assert alert.locator(".alert-severity").inner_text() in {"Info", "Warning", "Critical"}
-    assert len(view.navigations) == 1, "the page must not have been loaded again"
-    spoken = [view.page.locator(f"#{line}").text_content() for line in ("announce", "announce-now")]
-    assert any(spoken), "a screen reader should have been told"
-
-
-def test_the_page_asks_no_other_host_and_reports_no_error(view: View, demo: Demo) -> None:
-    _wait_for_samples(view.page, 0)
+def test_the_page_asks_no_other_host_and_reports_no_error(view: View, world: Watched) -> None:
     hosts = {urlsplit(url).netloc for url in view.requests if not url.startswith("data:")}
-    assert hosts == {urlsplit(demo.url).netloc}
+    assert hosts == {urlsplit(world.url).netloc}
     assert view.errors == []
 
 
-def test_nothing_is_wider_than_the_screen(view: View) -> None:
-    _wait_for_samples(view.page, 0)
-    wide, room = view.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert wide <= room
+def test_nothing_is_wider_than_the_screen_in_any_view(view: View) -> None:
+    for name in VIEWS:
+        view.page.get_by_role("link", name=name.capitalize(), exact=True).click()
+        expect(view.page.locator(f"#view-{name}")).to_be_visible()
+        wide, room = view.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert wide <= room, name
+    view.page.get_by_role("link", name="Now", exact=True).click()
 
 
-def test_it_is_drawn_in_light_and_in_dark(view: View, tmp_path: Path) -> None:
-    """Screenshots go into the folder that MAGWATCH_SCREENSHOTS names, once the demo's story is under way."""
+def test_an_event_is_shown_on_the_chart_and_the_way_back_is_live(view: View, world: Watched) -> None:
     page = view.page
-    folder = Path(os.environ.get("MAGWATCH_SCREENSHOTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    if "MAGWATCH_SCREENSHOTS" in os.environ:
-        page.wait_for_timeout(25_000)
-        page.get_by_role("button", name="Vienna").first.click()
-    size = page.viewport_size
-    assert size is not None
-    grounds = []
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        for part, name in (("body", "page"), ("#chart", "chart")):
-            page.locator(part).evaluate("(part) => part.scrollIntoView()")
-            page.wait_for_timeout(500)
-            file = folder / f"{name}-{size['width']}x{size['height']}-{scheme}.png"
-            page.screenshot(path=file)
-            assert file.stat().st_size > 10_000
-        grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    page.emulate_media(color_scheme="light")
-    page.get_by_role("button", name="2 min", exact=True).click()
-    assert grounds[0] != grounds[1]
-
-
-def test_an_event_is_shown_on_the_chart_and_the_way_back_is_live(view: View) -> None:
-    page = view.page
-    page.locator("#history .event").first.click(timeout=ALERT_MS)
-    page.get_by_role("button", name="60 min").click()
-    expect(page.get_by_role("button", name="60 min")).to_have_attribute("aria-pressed", "true")
-    plot = page.locator(".strip-plot").nth(1)
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
+    world.tell(Kind.TRANSIENT, "Graz", Severity.INFO, start_ns=time.time_ns() - 100 * SECOND_NS)
+    page.locator("#history .event", has_text="Something magnetic passed").first.click(timeout=10_000)
+    expect(page.locator("#chart-title")).to_have_text("Graz")
+    page.wait_for_timeout(500)  # it is scrolled to, gently
+    box = page.locator("#chart-strips").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.move(box["x"] + 120, box["y"] + 100)
     page.mouse.down()
-    page.mouse.move(box["x"] + 220, box["y"] + 40, steps=5)
+    page.mouse.move(box["x"] + 220, box["y"] + 100, steps=5)
     page.mouse.up()
     back = page.get_by_role("button", name="Back to live")
-    expect(back).to_be_visible()
     back.click()
     expect(back).to_be_hidden()
-    page.get_by_role("button", name="2 min", exact=True).click()
-    _wait_for_samples(page, time.time() * 1000 - 5000)
+    _drawn_after(page, time.time() * 1000 - 5000)
+    assert len([url for url in view.navigations if "#" not in url]) == 1, "the page must not have been loaded again"
 
 
-def test_what_came_over_the_wire_is_text(demo: Demo, browser: Browser) -> None:
-    markup = "<img src=x onerror=\"document.body.dataset.broken='yes'\">"
-
-    def poisoned(route: Route) -> None:
-        time_of_storm = "2024-05-10T17:05:00Z"
-        alert = {
-            **dict.fromkeys(("opened_at", "updated_at", "start"), time_of_storm),
-            **{"id": "0" * 32, "station": "Vienna", "sensor": "fluxgate", "kind": "unusual", "severity": "critical"},
-            **{"state": "firing", "amplitude_nt": 1.0, "snr": 1.0, "score": 0.5, "event_ids": [], "title": markup},
-        }
-        answer = {"alerts": [alert | {"resolved_at": None}]}
-        route.fulfill(body=json.dumps(answer), content_type="application/json")
-
-    page = browser.new_page()
-    page.route("**/api/v1/alerts*", poisoned)
-    page.goto(demo.url)
-    expect(page.locator("#alerts")).to_contain_text(markup)
-    assert page.locator("#alerts img").count() == 0
+def test_what_came_over_the_wire_is_text(phone: Any, world: Watched) -> None:
+    now_ns = time.time_ns() // SECOND_NS * SECOND_NS
+    channel = Channel(MARKUP, MARKUP[:16], 0.01)
+    times_ns = now_ns - np.arange(100, 0, -1) * (SECOND_NS // 10)
+    samples = Samples.raw((channel,), times_ns, np.arange(100, dtype=np.int32)[:, None])
+    world.publish_block(Block("Evil", SENSOR, 9, 0, samples))
+    sensor = SensorInfo(name=SENSOR, calibration=MARKUP)
+    world.status("Evil", Status(state="online", boot=9, version=MARKUP, sensors=(sensor,)))
+    world.tell(Kind.UNUSUAL, "Evil", Severity.CRITICAL, channels=(MARKUP,), evidence={MARKUP: MARKUP})
+    world.ask("silences", {"station": "Graz", "kind": "gap", "until": _in_an_hour(), "why": MARKUP})
+    page = opened(phone)
+    page.evaluate("() => { window.x = () => (document.body.dataset.broken = 'yes'); }")
+    page.locator("#alerts .alert-show", has_text="Unusual signal at Evil").tap(timeout=10_000)
+    expect(page.locator("#view-alert .panel-title").first).to_have_text(f"Evil {MARKUP}", timeout=10_000)
+    expect(page.locator("#view-alert .figures")).to_contain_text(MARKUP)
+    for name in VIEWS:
+        page.get_by_role("link", name=name.capitalize(), exact=True).tap()
+    page.get_by_role("link", name="Stations", exact=True).tap()
+    expect(page.locator("#health", has_text="Evil")).to_contain_text(MARKUP, timeout=10_000)
+    page.get_by_role("link", name="Now", exact=True).tap()
+    page.locator("#silences summary").tap()
+    silence = page.locator(".silence", has_text=MARKUP)
+    expect(silence).to_be_visible()
+    silence.get_by_role("button", name="End").tap()
+    expect(silence).to_have_count(0)
+    assert page.locator("img, [onerror]").count() == 0
     assert page.evaluate("document.body.dataset.broken") is None
-    page.close()
+    world.status("Evil", Status(state="offline", boot=9, at=time.time_ns()))
 
 
-def test_the_page_comes_back_by_itself_after_the_gateway_was_killed(view: View, demo: Demo) -> None:
-    drawn = _wait_for_samples(view.page, 0)
-    os.kill(demo.gateway(), signal.SIGKILL)
-    state = view.page.locator("#connection")
+def _in_an_hour() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+
+
+def test_the_page_comes_back_by_itself_after_the_gateway_was_killed(phone: Any, world: Watched) -> None:
+    page = opened(phone)
+    page.get_by_role("button", name="Vienna").first.tap()
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+    drawn = _drawn_after(page, 0)
+    world.kill_gateway()
+    state = page.locator("#connection")
     expect(state).not_to_have_attribute("data-state", "live")
+    expect(state).to_have_text(re.compile("Reconnecting|Last known state"))
+    world.start_gateway()
     expect(state).to_have_attribute("data-state", "live", timeout=BACK_MS)
-    times = _wait_for_samples(view.page, drawn[-1] + 2000)
+    times = _drawn_after(page, drawn[-1] + 2000)
     assert all(later > earlier for earlier, later in pairwise(times)), "a sample is drawn twice"
-    assert len(view.navigations) == 1, "the page must not have been loaded again"
+    assert loads == [], "the page must not have been loaded again"
+    assert len(STATIONS) <= page.locator("#stations .station").count()

@@ -52,7 +52,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/login"): EVERYBODY,
     ("GET", "/static"): EVERYBODY,
-    ("GET", "/static/bokeh/{name}"): EVERYBODY,
+    ("GET", "/service-worker.js"): EVERYBODY,
+    ("GET", "/shell.js"): EVERYBODY,
+    ("GET", "/manifest.webmanifest"): EVERYBODY,
     ("GET", "/healthz"): EVERYBODY,
     ("GET", "/readyz"): EVERYBODY,
     ("GET", "/metrics"): "viewer",
@@ -101,7 +103,6 @@ FILLED = {
     **dict.fromkeys(("{alert_id}", "{silence_id}", "{subscription_id}"), ID),
     "{id}": "999999",
     "{token}": TOKEN,
-    "bokeh/{name}": "bokeh/bokeh.min.js",
     "{name}": "nobody",
 }
 CALLERS = [("stranger", False), ("anonymous", False), *((role, token) for role in ROLES for token in (False, True))]

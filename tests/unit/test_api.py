@@ -259,7 +259,7 @@ async def test_alerts_are_listed_open_or_all(client: httpx.AsyncClient, gateway:
     assert (alert["opened_at"], alert["start"], alert["resolved_at"]) == (iso(NOW), iso(NOW), None)
     assert (alert["amplitude_nt"], alert["event_ids"]) == (12.5, [event().id])
     page = (await client.get("/api/v1/alerts", params={"state": "all", "limit": 1})).json()
-    rest = (await client.get("/api/v1/alerts", params={"state": "all", "before": page["next"]})).json()
+    rest = (await client.get("/api/v1/alerts", params={"state": "all", "cursor": page["next"]})).json()
     assert {told["state"] for told in page["alerts"] + rest["alerts"]} == {"firing", "resolved"}
 
 
@@ -327,16 +327,31 @@ async def test_the_page_and_its_files_are_served_packed_and_revalidated(client: 
     assert again.status_code == 304
 
 
-async def test_the_chart_library_comes_from_the_installed_package(client: httpx.AsyncClient) -> None:
-    packed = await client.get("/static/bokeh/bokeh.min.js")
-    assert packed.headers["content-encoding"] == "gzip"
-    assert "text/javascript" in packed.headers["content-type"]
-    assert "Bokeh" in packed.text[:10_000_000]
-    plain = await client.get("/static/bokeh/bokeh.min.js", headers={"Accept-Encoding": "identity"})
-    assert plain.text == packed.text
-    again = await client.get("/static/bokeh/bokeh.min.js", headers={"If-None-Match": packed.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    assert (await client.get("/static/bokeh/compiler.js")).status_code == 422
+async def test_files_of_a_version_are_kept_for_ever_and_those_of_another_are_not_there(
+    client: httpx.AsyncClient, web: Path
+) -> None:
+    (web / "index.html").write_text('<script src="/static/own/app.js"></script>')
+    address = (await client.get("/")).text.split('"')[1]
+    kept = await client.get(address)
+    assert (kept.status_code, kept.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    assert address in (await client.get("/shell.js")).text, "kept for a bad link"
+    (web / "app.js").write_text("// another one")
+    assert (await client.get(address)).status_code == 404
+    assert (await client.get("/")).text.split('"')[1] != address
+
+
+@pytest.fixture
+def no_page(web: Path) -> None:
+    for file in web.iterdir():
+        file.unlink()
+
+
+@pytest.mark.usefixtures("no_page")
+async def test_without_its_page_a_gateway_says_so(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/login", "/service-worker.js", "/manifest.webmanifest"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "this gateway was installed without its page")
+    assert (await client.get("/static/app.js")).status_code == 404
 
 
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient) -> None:
