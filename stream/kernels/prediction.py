@@ -38,7 +38,7 @@ SINES = np.array(
 GAINS = np.array([0, 1, 3, 6], np.int64)
 """Sent by their place here."""
 TRIED_ORDERS = 4
-FITTED_ROWS = 700
+FITTED_ROWS = 1024
 TRIED_ROWS = 192
 """On so many rows the gain is chosen."""
 MEAN_SIZE = math.sqrt(2.0 / math.pi)
@@ -48,9 +48,8 @@ FIRST_ROWS = 8
 BITS_A_COEFFICIENT = 5.0
 LEAST_RATIO = 4
 """Rows for each order that is tried."""
-RESTLESS = np.array([1.15, 1.35, 1.7])
-"""From how much `restlessness` on the tempo is 1, 2 and 3; with tempo 3 sizes are divided out before the fit. Chosen on
-the first halves of the recordings of benchmarks/codec.py."""
+RESTLESS = np.array([1.05, 1.2, 1.7])
+"""From how much `restlessness` on the tempo is 1, 2 and 3; with tempo 3 sizes are divided out before the fit."""
 RESTLESS_ROWS = 4096
 """So many rows are fitted then: which of them move is not known before."""
 JUDGED_ROWS = 32
