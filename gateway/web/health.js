@@ -12,10 +12,11 @@ const MOST_POINTS = 10_000;
 const MOST_SENSORS = 24;
 const LATE_S = 10;
 
-/** A station counts what it has accepted once a minute; more may be stored by then, and nothing can be said of the rest. */
-const onTheWay = (account) => (account?.in_flight >= 0 ? [["on the way", count(account.in_flight)]] : []);
-
 const count = (number) => (number === null || number === undefined ? "–" : figure(number, 0));
+
+/** A station counts what it has accepted once a minute; more may be stored by then, and nothing can be said of the rest. */
+const accepted = (account) => count(account.accepted) + (account.in_flight < 0 ? " when last told" : "");
+const onTheWay = (account) => (account?.in_flight >= 0 ? [["on the way", count(account.in_flight)]] : []);
 
 export class Health {
   constructor(stations) {
@@ -94,9 +95,9 @@ export class Health {
     ];
     this.fill(part.children[1], facts);
     const account = this.accounts.get(key);
-    const lost = ["quarantined", "evicted"];
-    const samples = ["accepted", "stored", ...lost].map((name) => [name, count(account?.[name]), lost.includes(name) && account?.[name] > 0]);
-    this.fill(part.children[2], account ? [...samples, ...onTheWay(account)] : []);
+    const ended = [["stored", false], ["quarantined", true], ["evicted", true]];
+    const samples = ended.map(([name, lost]) => [name, count(account?.[name]), lost && account?.[name] > 0]);
+    this.fill(part.children[2], account ? [["accepted", accepted(account)], ...samples, ...onTheWay(account)] : []);
   }
 
   fill(list, facts) {
