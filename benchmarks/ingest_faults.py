@@ -31,10 +31,10 @@ DOWN_VECTORS, DOWN_BLOCKS, DOWN_WINDOW = 100, 40_000, 15_000
 RESEND_S = 20.0
 GOOD, BAD, WARM = 100_000, 10_000, 10_000
 POISON = {
-    b"junk of no kind": "not a block: it starts with the byte 0x6a, not with 0xb2",
-    b"\xb2" * 60: "checksum does not match: the block was damaged on its way",
-    b"\xb1" * 40: "block format version 1 is not known here (known: 2)",
-    b'{"t": 1}': "not a block: it starts with the byte 0x7b, not with 0xb2",
+    b"junk of no kind": "not a block: it starts with the byte 0x6a, below 0xa0",
+    b"\xc0" * 60: "checksum does not match: the block was damaged on its way",
+    b"\xb2" * 40: "block format version 2 is not known here (known: 3)",
+    b'{"t": 1}': "not a block: 12 bytes, fewer than any has",
 }
 """What is sent, and the reason that it has to be refused for."""
 

@@ -50,8 +50,11 @@ _COUNT = """INSERT INTO damaged (sensor, samples) VALUES (?, max(0, ?))
     ON CONFLICT (sensor) DO UPDATE SET samples = max(0, samples + ?)"""
 # What is gone of the other tables is made again from the ledger, which is on another page, and the journal's chunks.
 _MEND = (
-    """INSERT OR IGNORE INTO streams (name, sensor, released, last_ns) VALUES (:name, :sensor, :released, -1 << 63)""",
-    """INSERT OR IGNORE INTO accounts (stream, sent, evicted, refused) VALUES (:name, :sent, :evicted, :refused)""",
+    """INSERT INTO streams (name, sensor, released, last_ns) VALUES (:name, :sensor, :released, -1 << 63)
+    ON CONFLICT (name) DO UPDATE SET released = max(released, excluded.released)""",
+    """INSERT INTO accounts (stream, sent, evicted, refused) VALUES (:name, :sent, :evicted, :refused)
+    ON CONFLICT (stream) DO UPDATE SET sent = max(sent, excluded.sent), evicted = max(evicted, excluded.evicted),
+    refused = max(refused, excluded.refused)""",
     """INSERT OR IGNORE INTO progress (sensor, accepted, fed, drawn)
     SELECT :sensor, max(:released, chunks.last), :released, :released
     FROM (SELECT coalesce(max(first + n), 0) AS last FROM intake WHERE sensor = :sensor) AS chunks
@@ -64,6 +67,10 @@ _GIVEN_UP = (
     ON CONFLICT (stream) DO UPDATE SET sent = sent + excluded.sent""",
     "DELETE FROM intake WHERE sensor = :sensor",
 )
+# A page whose newest image in the log is damaged is there as it was before: what others say of later samples goes.
+_CAUGHT_UP = """UPDATE progress SET accepted = max(accepted,
+    (SELECT coalesce(max(first + n), 0) FROM intake WHERE intake.sensor = progress.sensor),
+    (SELECT coalesce(max(released), 0) FROM streams WHERE streams.name = progress.sensor))"""
 _UNKNOWN = """SELECT sensor, max(first + n), sum(n) FROM intake
     WHERE sensor NOT IN (SELECT sensor FROM progress) GROUP BY sensor"""
 
@@ -134,6 +141,7 @@ async def begin(file: aiosqlite.Connection, source: Path, schema: str) -> None:
         for statement in _MEND:
             await file.execute(statement, row)
         await file.execute(_COUNT, (row["name"], row["waiting"], row["waiting"]))
+    await file.execute(_CAUGHT_UP)
     for sensor, last, samples in await file.execute_fetchall(_UNKNOWN):
         # Whether these were sent is not known any more: what may be stored already is not sent under another name.
         log.error("%s: the station's file does not say any more how far it was: its journal is given up", sensor)

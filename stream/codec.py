@@ -95,6 +95,8 @@ def decode(payload: bytes) -> Block:
 
 
 def _decode(payload: bytes) -> Block:
+    if len(payload) < _START.size + _CHECKSUM.size:
+        raise DecodeError(f"not a block: {len(payload)} bytes, fewer than any has")
     first, boot = _START.unpack_from(payload)
     version, kind = (first >> 4) - _BEFORE_VERSION_1, first & 15
     if version < 1:

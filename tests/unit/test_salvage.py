@@ -288,6 +288,37 @@ async def test_a_damaged_log_loses_the_pages_it_hit_and_not_all_that_came_after(
     await spool.close()
 
 
+def spoil(log: Path, page: int) -> None:
+    """A byte in every image of a page."""
+    raw = bytearray(log.read_bytes())
+    for frame in range(32, len(raw), 24 + 4096):
+        raw[frame + 1000] ^= int.from_bytes(raw[frame : frame + 4]) == page
+    log.write_bytes(raw)
+
+
+async def test_a_counter_whose_page_is_older_than_the_journal_is_catches_up(tmp_path: Path) -> None:
+    path, copy = tmp_path / "live" / "outbox.db", tmp_path / "outbox.db"
+    await filled(path, 20)
+    spool = await Spool.open(path)
+    journal = Journal(spool, "wic")
+    for number in range(23, 26):
+        await journal.accept("fge", number * N, samples(number * N))
+    outbox, block = Outbox(spool, "wic", 10**9), Block("wic", "lemi", 7, 20, samples(20 * N))
+    await spool.write(lambda file: outbox.add_blocks(file, [(block, encode(block))]))
+    ((page,),) = await spool.rows("SELECT rootpage FROM sqlite_master WHERE name = 'progress'")
+    for end in ("", "-wal"):
+        shutil.copy(f"{path}{end}", f"{copy}{end}")
+    await spool.close()
+    spoil(Path(f"{copy}-wal"), page)
+    spool = await Spool.open(copy)
+    journal = Journal(spool, "wic")
+    found = await journal.recover("fge")
+    assert found.accepted == 26 * N
+    assert [first for first, _ in found.chunks] == [number * N for number in range(20, 26)]
+    await journal.accept("fge", found.accepted, samples(found.accepted))
+    await spool.close()
+
+
 async def test_a_file_of_rubbish_is_kept_aside_and_a_new_one_begun(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     path.write_bytes(random.Random(1).randbytes(100_000))
