@@ -317,6 +317,31 @@ async def test_a_counter_whose_page_is_older_than_the_journal_is_catches_up(tmp_
     await spool.close()
 
 
+async def test_a_stream_whose_page_is_older_than_the_ledger_is_does_not_send_again(tmp_path: Path) -> None:
+    path, copy = tmp_path / "live" / "outbox.db", tmp_path / "outbox.db"
+    await filled(path, 20)
+    spool = await Spool.open(path)
+    outbox, journal = Outbox(spool, "wic", 10**9), Journal(spool, "wic")
+    for number in (20, 21):
+        block = Block("wic", "fge", 7, number, samples(number * N))
+
+        async def put(file, block=block) -> None:
+            await outbox.add_blocks(file, [(block, encode(block))])
+            await journal.release(file, "fge", [released("fge", (block.seq + 1) * N)], 0)
+
+        await spool.write(put)
+    await journal.accept("fge", 23 * N, samples(23 * N))
+    ((page,),) = await spool.rows("SELECT rootpage FROM sqlite_master WHERE name = 'streams'")
+    for end in ("", "-wal"):
+        shutil.copy(f"{path}{end}", f"{copy}{end}")
+    await spool.close()
+    spoil(Path(f"{copy}-wal"), page)
+    spool = await Spool.open(copy)
+    recovered = await Journal(spool, "wic").recover("fge")
+    await spool.close()
+    assert recovered.streams["fge"].released == 22 * N
+
+
 async def test_a_file_of_rubbish_is_kept_aside_and_a_new_one_begun(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     path.write_bytes(random.Random(1).randbytes(100_000))
