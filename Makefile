@@ -39,4 +39,5 @@ $(STAMP): pyproject.toml
 	$(PY) -m pip install --editable '.[dev]'
 	@echo "compiling the kernels, once"
 	$(PY) -c "from stream import pipeline; pipeline.warm_up()"
+	$(PY) -c "import asyncio; from gateway import kernels; asyncio.run(kernels.ready())"
 	touch $@

@@ -77,7 +77,7 @@ class Demo:
             gateway = asyncio.create_task(_kept_running("gateway", "--config", str(gateway_config)))
             edge: asyncio.Task[None] | None = None
             try:
-                await asyncio.gather(_kernels_ready(), _answering(f"{self.page_url}healthz", gateway))
+                await asyncio.gather(_kernels_ready(), _answering(f"{self.page_url}readyz", gateway))
                 print(f"\n  The page: {self.page_url}\n", file=sys.stderr, flush=True)
                 run_ns = time.time_ns() + HEAD_START_NS
                 configs = [str(self._station_toml(folder, one, run_ns, broker)) for one in self._scenarios]
@@ -168,7 +168,7 @@ async def _kept_running(*arguments: str) -> None:
 
 async def _kernels_ready() -> None:
     """The jitted kernels in the cache, where the agents find them: on a new machine that is the work of a minute."""
-    loading = asyncio.create_task(asyncio.to_thread(pipeline.warm_up))
+    loading = asyncio.create_task(pipeline.ready())
     done, _ = await asyncio.wait([loading], timeout=QUICK_S)
     if not done:
         print("  Compiling the kernels, once: about a minute ...", file=sys.stderr, flush=True)

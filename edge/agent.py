@@ -74,7 +74,7 @@ class Agent:
         operator = Operator(self.settings, link, spool, publisher)
         try:
             log.info("%s: loading the kernels; they are compiled, for a minute, the first time on a machine", station)
-            await asyncio.to_thread(pipeline.warm_up)
+            await pipeline.ready()
             await operator.recall()
             async with asyncio.TaskGroup() as group:
                 serving = [

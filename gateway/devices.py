@@ -56,7 +56,7 @@ class Devices:
         while True:
             messages = await self._received()
             if messages and not self._devices:
-                await asyncio.to_thread(pipeline.warm_up)
+                await pipeline.ready()
             self._unacknowledged += messages
             good, bad = told_apart(messages, lambda message: reading_of(message, time.time_ns()))
             events, ready = await self._watched(good)

@@ -205,9 +205,7 @@ async def until_done(
 async def _kept_apart(points: Sequence[RefusedPoint], messages: Sequence[Message], quarantine: Quarantine) -> None:
     """Samples that the database will never take are kept beside the messages that could not be used."""
     if points:
-        refusals = [
-            Refusal(messages[point.block].topic, point.sent, point.reason, samples=point.samples) for point in points
-        ]
+        refusals = [Refusal(messages[point.block].topic, point.sent, point.reason) for point in points]
         await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
 
 

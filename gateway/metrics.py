@@ -103,7 +103,8 @@ def _accounts(told: Snapshot) -> Iterator[Metric]:
     yield _gauge("store_up", "Whether the store answers.", (), [((), float(told.accounts is not None))])
     for what, text in (
         ("accepted", "Samples that the sensor's agent took on."),
-        ("stored", "Samples in the store."),
+        ("stored", "Samples that were stored, also those that were too old since and are dropped."),
+        ("held", "Of these, samples that are in the store."),
         ("quarantined", "Samples that were refused and are kept apart."),
         ("evicted", "Samples that the agent had to give up, its outbox being full."),
         ("in_flight", "Samples accepted that are nowhere yet."),

@@ -12,8 +12,8 @@ _BEGINNING_BYTES = 65_536
 _TOPIC_CHARACTERS = 1_000
 _REASON_CHARACTERS = 500
 
-_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, samples, count, first_ns, last_ns)
-    VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
+_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns)
+    VALUES (?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
     DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
 _TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
 _OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1000"
@@ -27,8 +27,6 @@ class Refusal:
     topic: str
     payload: bytes
     reason: str
-    samples: int = 0
-    """Samples that are here and that nobody else counts as refused: those that a database will not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,6 @@ class Quarantine:
                 refusal.reason[:_REASON_CHARACTERS],
                 refusal.payload if len(refusal.payload) <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES],
                 len(refusal.payload),
-                refusal.samples,
                 now_ns,
                 now_ns,
             )
@@ -130,10 +127,6 @@ class Quarantine:
             (entry_id,),
         )
         return (Quarantined(*rows[0][:-1]), rows[0][-1]) if rows else None
-
-    async def samples(self) -> dict[str, int]:
-        """By topic, how many samples were put here, also those that had to go since."""
-        return dict(await self._records.rows("SELECT topic, samples FROM quarantined_samples"))
 
     async def totals(self) -> Totals:
         """What is held and what was evicted."""

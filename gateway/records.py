@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from gateway.database import Database, Schema, Synchronous
+from gateway.stores.names import NAMES
 
 SCHEMA = Schema(
     "alerts and quarantine",
@@ -137,6 +138,21 @@ SCHEMA = Schema(
             """CREATE TABLE push_subscriptions (
                 id TEXT PRIMARY KEY, channel TEXT NOT NULL, endpoint TEXT NOT NULL, p256dh BLOB NOT NULL,
                 auth BLOB NOT NULL, added_ns INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
+        (
+            # gateway/stores/ledger.py: samples of all blocks that a database was given, each block once.
+            """CREATE TABLE counted (
+                id INTEGER PRIMARY KEY, station TEXT NOT NULL, sensor TEXT NOT NULL,
+                stored INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0, UNIQUE (station, sensor))""",
+            *NAMES,
+            # mag/1/STATION/SENSOR/...
+            """INSERT INTO counted (station, sensor, refused)
+                SELECT json_extract(parts, '$[2]') AS station, json_extract(parts, '$[3]') AS sensor, sum(samples)
+                FROM (SELECT '["' || replace(topic, '/', '","') || '"]' AS parts, samples FROM quarantined_samples)
+                GROUP BY station, sensor""",
+            "DROP TRIGGER quarantined_sample_came",
+            "DROP TABLE quarantined_samples",
+            "ALTER TABLE quarantine DROP COLUMN samples",
         ),
     ),
 )

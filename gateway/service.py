@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway import kernels
 from gateway.access import Access
 from gateway.alerts import picture
 from gateway.alerts.actions import Actions, Links
@@ -33,12 +34,12 @@ from gateway.reception import Reception
 from gateway.records import open_records
 from gateway.retention import keep_house
 from gateway.settings import GatewaySettings, ListenSettings, SqliteSettings
+from gateway.starting import answering
 from gateway.stations import Stations
 from gateway.stores import Store
 from gateway.stores.opening import open_store
 from gateway.stores.sqlite import SqliteStore
 from gateway.workers import Workers
-from stream import codec
 from stream.errors import MagwatchError
 from stream.topics import ALL_BACKLOG, ALL_BLOCKS, ALL_EVENTS, ALL_READINGS, ALL_STATUS
 from stream.transport.link import Link
@@ -59,6 +60,7 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     except OSError as wrong:
         raise MagwatchError(f"{folder}: cannot be written: {wrong}: set data_dir to a writable folder") from wrong
+    await answering(kernels.ready(), listening, settings.listen)
     hub = Hub()
     async with contextlib.AsyncExitStack() as stack:
         store = await open_store(settings)
@@ -78,7 +80,6 @@ async def serve(settings: GatewaySettings, workers: int = 0) -> None:
         desk = AlertDesk(records, settings.alerts, notifiers, hub)
         now_ns = time.time_ns()
         stations = await Stations.open(records, desk, hub, now_ns, ClockWatch(now_ns))
-        await asyncio.to_thread(codec.warm_up)
         await asyncio.to_thread(picture.warm_up)
         events = Link(settings.broker, f"{settings.client_id}-events", subscriptions=(ALL_EVENTS, ALL_STATUS))
         outage = Outage(desk, settings.client_id, events.connected.is_set)

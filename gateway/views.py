@@ -288,12 +288,14 @@ class AccountView(View):
     """What became of the samples that a sensor's agent accepted; `in_flight` are on their way: none, at rest.
 
     accepted = stored + quarantined + evicted + in_flight. Null for a device without an agent: nobody counts for it.
+    `held`: what of the stored is in the store now; `keep_days` drops the rest.
     """
 
     station: str
     sensor: str
     accepted: int | None
     stored: int
+    held: int
     quarantined: int
     evicted: int
     in_flight: int | None

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+from gateway import kernels
 from gateway.arrivals import Arrival
 from gateway.channel import Channel, Kind
 from gateway.ingest import Places, ingest_blocks
@@ -16,7 +17,6 @@ from gateway.quarantine import Quarantine
 from gateway.records import open_records
 from gateway.settings import GatewaySettings
 from gateway.stores.opening import open_store
-from stream import codec
 from stream.block import Block
 from stream.errors import MagwatchError
 from stream.topics import ALL_BACKLOG, ALL_BLOCKS
@@ -69,7 +69,7 @@ async def work(number: int, end: socket.socket) -> None:
     store = await open_store(settings)
     records = await open_records(settings.data_dir / "gateway.db")
     try:
-        await asyncio.to_thread(codec.warm_up)
+        await kernels.ready()
         gc.freeze()
         gc.set_threshold(COLLECTED_EVERY)
         names = [f"{settings.client_id}-{lane}-{number}" for lane in ("blocks", "backlog")]

@@ -1,5 +1,6 @@
 """What is done to every sample, in order: despike > scale > follow the clock > detect > score > let go."""
 
+import asyncio
 import gc
 from dataclasses import dataclass
 from typing import Self
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from stream import codec, snapshot
 from stream.block import Channel, Samples
+from stream.compiling import compile_apart
 from stream.despike import DELAY_SAMPLES, Despiker
 from stream.detectors.axes import judged
 from stream.detectors.base import Arrays, Rows, Telling
@@ -29,10 +31,9 @@ from stream.events import Event
 from stream.held import Held
 from stream.kernels import FOLDER
 from stream.kernels.advance import SENSOR_STAGES, follow_sensor
-from stream.kernels.machine_code import compile_apart
 from stream.pipeline_settings import PipelineSettings
 
-__all__ = ["Pipeline", "PipelineSettings", "Released", "warm_up"]
+__all__ = ["Pipeline", "PipelineSettings", "Released", "ready", "warm_up"]
 
 CHUNK = 2048
 """Rows that are worked on at once; longer blocks are cut, which changes nothing."""
@@ -210,10 +211,15 @@ def _joined(parts: list[Released]) -> Released:
     )
 
 
-def warm_up() -> None:
+async def ready() -> None:
     """Compile or load every kernel now, so that the first sample is as quick as the others."""
-    compile_apart("from stream import pipeline; pipeline.load()", FOLDER)
-    load()
+    await compile_apart("from stream import pipeline; pipeline.load()", FOLDER)
+    await asyncio.to_thread(load)
+
+
+def warm_up() -> None:
+    """`ready`, for who has no event loop."""
+    asyncio.run(ready())
 
 
 def load() -> None:

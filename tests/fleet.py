@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPResponse
@@ -19,6 +20,7 @@ import tomli_w
 from firmware_sim import journal
 from firmware_sim.settings import SimSettings
 from gateway.settings import GatewaySettings
+from gateway.starting import COMPILING
 from gateway.stores import Store
 from gateway.stores.opening import SAMPLES_FILE, open_store
 from gateway.stores.sqlite import SqliteStore
@@ -96,10 +98,11 @@ class Gateway(Command):
         account: str = "",
         listen: str = "",
         options: tuple[str, ...] = (),
+        compiled: bool = True,
         **command: Any,
     ) -> None:
         """`account`: lines of the table `[broker]` that let it in; `listen`: of that table, {port} in it is filled in;
-        `command`: options, environment."""
+        `compiled`: wait until its kernels are; `command`: options, environment."""
         self.data_dir = folder / "gateway"
         self.url = f"http://127.0.0.1:{port}/"
         self.config = folder / f"gateway-{port}.toml"
@@ -108,7 +111,10 @@ class Gateway(Command):
             f"[listen]\nport = {port}\n{listen.format(port=port)}\n"
         )
         super().__init__(folder / "gateway.log", "gateway", "--config", str(self.config), *options, **command)
-        self.wait_until_ready()
+        if compiled:
+            self.wait_until_ready()
+        else:
+            self.wait_until_alive()
 
     def workers(self) -> list[int]:
         """The processes that store for it."""
@@ -123,6 +129,24 @@ class Gateway(Command):
         return await SqliteStore.open(self.data_dir / SAMPLES_FILE, read_only=True)
 
     def wait_until_ready(self) -> None:
+        """Until it takes part; the broker and the database may still be down."""
+        self.wait_until_alive()
+        until = time.monotonic() + 180
+        while self._is_compiling():
+            if time.monotonic() > until:
+                pytest.fail("the kernels are not compiled within three minutes")
+            time.sleep(0.1)
+
+    def _is_compiling(self) -> bool:
+        try:
+            self.get("readyz")
+        except urllib.error.HTTPError as answer:
+            return answer.code == 503 and json.load(answer)["detail"] == COMPILING
+        except OSError:  # between the one that waits and the one that works
+            return True
+        return False
+
+    def wait_until_alive(self) -> None:
         until = time.monotonic() + 20
         while True:
             try:

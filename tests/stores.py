@@ -4,9 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.records import open_records
 from gateway.settings import InfluxSettings
 from gateway.stores import Store
 from gateway.stores.influx import InfluxStore
+from gateway.stores.ledger import Ledger
 from gateway.stores.sqlite import SqliteStore
 
 SERVERS = {"sqlite": None, "influx-v1": "influxd", "influx-v2": "influx_front"}
@@ -26,4 +28,5 @@ class Home:
             return await SqliteStore.open(self.folder / "samples.db")
         api = self.adapter.removeprefix("influx-")
         name = f"test-{hashlib.blake2b(str(self.folder).encode(), digest_size=6).hexdigest()}"
-        return InfluxStore(InfluxSettings(type="influx", url=self.url, api=api, database=name))
+        ledger = Ledger(await open_records(self.folder / "gateway.db"))
+        return InfluxStore(InfluxSettings(type="influx", url=self.url, api=api, database=name), ledger)

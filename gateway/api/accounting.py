@@ -27,7 +27,7 @@ def accounting(
     async def samples_accounts() -> AccountingView:
         """For each sensor: accepted = stored + quarantined + evicted + in flight."""
         return AccountingView(
-            accounts=accounts_of(stations.records_by_name(), await store.sensors(), await quarantine.samples())
+            accounts=accounts_of(stations.records_by_name(), await store.sensors(), await store.counts())
         )
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
@@ -38,7 +38,7 @@ def accounting(
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 totals = await quarantine.totals()
-                found = accounts_of(fleet, await store.sensors(), await quarantine.samples())
+                found = accounts_of(fleet, await store.sensors(), await store.counts())
         except (StoreError, TimeoutError):
             pass  # magwatch_store_up says so
         told = Snapshot(connected(), reception, fleet, found, totals)

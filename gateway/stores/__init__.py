@@ -76,6 +76,18 @@ class StoredSensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """Samples of all blocks of a sensor that ever came, each block once: stored, also those dropped since; refused."""
+
+    stored: int
+    refused: int = 0
+
+
+SensorName = tuple[str, str]
+"""Station and sensor."""
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedPoint:
     """What the database will never take: `row` of the `block`th block of the call, as it was sent, and why.
 
@@ -107,6 +119,12 @@ class Store(Protocol):
 
     async def sensors(self) -> list[StoredSensor]:
         """Every sensor that has samples here, by station and sensor."""
+
+    async def counts(self) -> dict[SensorName, Counted]:
+        """What ever came, of every sensor. A block that comes again is not counted again, nor one that was dropped.
+
+        It is counted in one with being stored, or after that and before `append` returns.
+        """
 
     async def latest(self, station: str, sensor: str) -> Trace:
         """The newest sample, one row; no rows when there is none."""

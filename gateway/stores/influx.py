@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.settings import InfluxSettings
-from gateway.stores import RefusedPoint, StoredSensor, StoreError, StoreHeldError, Trace
+from gateway.stores import Counted, RefusedPoint, SensorName, StoredSensor, StoreError, StoreHeldError, Trace
 from gateway.stores.influx_counting import Counting
 from gateway.stores.influx_http import InfluxServer, all_of, problem
 from gateway.stores.influx_lines import (
@@ -43,6 +43,7 @@ from gateway.stores.influx_ql import (
 from gateway.stores.influx_reading import Layout, extents, layouts, read
 from gateway.stores.influx_setup import prepare
 from gateway.stores.influx_writing import Writing
+from gateway.stores.ledger import Ledger
 from stream.block import MISSING, Block, Samples
 from stream.errors import MagwatchError
 
@@ -57,9 +58,13 @@ class InfluxStore:
     gateway's start. After a failure the database is looked at anew, and made again where it has gone.
     """
 
-    def __init__(self, settings: InfluxSettings) -> None:
-        """Raises MagwatchError when a secret is promised and not there."""
+    def __init__(self, settings: InfluxSettings, ledger: Ledger | None = None) -> None:
+        """`ledger`: where what is appended is counted; for who only reads, none.
+
+        Raises MagwatchError when a secret is promised and not there.
+        """
         self._settings = settings
+        self._ledger = ledger
         self._server = InfluxServer(settings)
         self._keep_days = {SAMPLES: settings.keep_days, MINUTE_MEANS: settings.keep_minutes_days}
         self._connections = asyncio.Semaphore(CONNECTIONS)
@@ -77,8 +82,11 @@ class InfluxStore:
         async with self._at_work():
             oldest_ns = self._oldest_ns(SAMPLES)
             named = [(block.station, block.sensor, block.samples) for block, _ in blocks]
-            refused = await self._keep(SAMPLES, named, oldest_ns)
-        return [*_too_old(blocks, oldest_ns, self._settings.keep_days), *refused]
+            kept_not = await self._keep(SAMPLES, named, oldest_ns)
+        refused = [*_too_old(blocks, oldest_ns, self._settings.keep_days), *kept_not]
+        if self._ledger is not None:
+            await self._ledger.enter([block for block, _ in blocks], refused)
+        return refused
 
     async def read(self, station: str, sensor: str, t0_ns: int, t1_ns: int, max_points: int) -> Trace:
         """In windows, so that a long span fits into memory."""
@@ -102,6 +110,10 @@ class InfluxStore:
             )
             for (station, sensor), extent in found.items()
         ]
+
+    async def counts(self) -> dict[SensorName, Counted]:
+        """From the ledger: the database does not tell what its retention drops."""
+        return {} if self._ledger is None else await self._ledger.counts()
 
     async def latest(self, station: str, sensor: str) -> Trace:
         """The newest by its own time, not by its arrival."""
@@ -147,6 +159,8 @@ class InfluxStore:
     async def close(self) -> None:
         """Let go of the connections; twice is once."""
         await asyncio.to_thread(self._server.close)
+        if self._ledger is not None:
+            await self._ledger.close()
 
     @contextlib.asynccontextmanager
     async def _at_work(self) -> AsyncIterator[None]:

@@ -1,7 +1,9 @@
 """The store that the settings name."""
 
+from gateway.records import open_records
 from gateway.settings import GatewaySettings, InfluxSettings
 from gateway.stores import Store
+from gateway.stores.ledger import Ledger
 from gateway.stores.sqlite import SqliteStore
 
 SAMPLES_FILE = "samples.db"
@@ -13,5 +15,5 @@ async def open_store(settings: GatewaySettings) -> Store:
     if isinstance(settings.store, InfluxSettings):
         from gateway.stores.influx import InfluxStore  # noqa: PLC0415 - influxdb-client takes half a second to import
 
-        return InfluxStore(settings.store)
+        return InfluxStore(settings.store, Ledger(await open_records(settings.data_dir / "gateway.db")))
     return await SqliteStore.open(settings.data_dir / SAMPLES_FILE, synchronous=settings.store.synchronous)

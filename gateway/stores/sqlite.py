@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Self
 
 from gateway.database import Database, Synchronous
-from gateway.stores import RefusedPoint, StoredSensor, Trace
+from gateway.stores import Counted, RefusedPoint, SensorName, StoredSensor, Trace
 from gateway.stores.decimation import joined
+from gateway.stores.names import Name, enter, trim
 from gateway.stores.sqlite_blocks import Known, keep, learn
 from gateway.stores.sqlite_minutes import Minutes
 from gateway.stores.sqlite_schema import SCHEMA
@@ -17,10 +18,11 @@ from gateway.stores.sqlite_summaries import LEVELS, Reading, Sensor
 from gateway.stores.sqlite_tidy import Tidying
 from stream.block import Block, Channel, Samples
 
-_OLD = "DELETE FROM blocks WHERE id IN (SELECT id FROM blocks WHERE sensor_id = ? AND t0_ns < ? AND t1_ns < ? LIMIT ?)"
+_OLD = """DELETE FROM blocks
+    WHERE id IN (SELECT id FROM blocks WHERE sensor_id = ? AND t0_ns < ? AND t1_ns < ? LIMIT ?)
+    RETURNING sensor_id, boot, seq, samples"""
 _ENDS_AGAIN = """UPDATE sensors SET first_ns = (SELECT min(t0_ns) FROM blocks WHERE sensor_id = sensors.id),
     last_ns = iif(blocks > 0, last_ns, NULL), longest_ns = iif(blocks > 0, longest_ns, 0) WHERE id = ?"""
-_HELD = "SELECT samples FROM sensors WHERE id = ?"
 _SENSOR = "SELECT id, longest_ns, last_ns, channels FROM sensors WHERE station = ? AND sensor = ? AND blocks > 0"
 _BLOCKS_A_TRANSACTION = 250
 _REST_S = 0.02
@@ -72,6 +74,11 @@ class SqliteStore:
         )
         return [StoredSensor(row[0], row[1], _channels(row[2]), *row[3:]) for row in rows]
 
+    async def counts(self) -> dict[SensorName, Counted]:
+        """Counted in the transaction that keeps a block; the one that drops it keeps its name."""
+        rows = await self._database.rows("SELECT station, sensor, stored FROM sensors")
+        return {(station, sensor): Counted(stored) for station, sensor, stored in rows}
+
     async def latest(self, station: str, sensor: str) -> Trace:
         """The newest by its own time, not by its arrival."""
         found = await self._database.rows(_SENSOR, (station, sensor))
@@ -95,12 +102,13 @@ class SqliteStore:
                                 f"DELETE FROM {made} WHERE sensor_id = ? AND level = ? AND chunk < ?",  # noqa: S608
                                 old,
                             )
-                    ((held,),) = await connection.execute_fetchall(_HELD, (sensor_id,))
-                    cursor = await connection.execute(_OLD, (sensor_id, before_ns, before_ns, _BLOCKS_A_TRANSACTION))
-                    gone = cursor.rowcount
+                    old_blocks = (sensor_id, before_ns, before_ns, _BLOCKS_A_TRANSACTION)
+                    dropped = list(await connection.execute_fetchall(_OLD, old_blocks))
+                    await enter(connection, [Name(*row[:3]) for row in dropped])
+                    await trim(connection, sensor_id)
                     await connection.execute(_ENDS_AGAIN, (sensor_id,))
-                    ((still_held,),) = await connection.execute_fetchall(_HELD, (sensor_id,))
-                forgotten += held - still_held
+                gone = len(dropped)
+                forgotten += sum(row[3] for row in dropped)
                 await asyncio.sleep(_REST_S if gone == _BLOCKS_A_TRANSACTION else 0)
         return forgotten
 

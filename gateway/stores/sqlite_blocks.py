@@ -12,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.database import Value
+from gateway.stores.names import BLOCK_IS_NAMED, signed
 from gateway.stores.sqlite_summaries import LEVELS
 from stream.block import Block, Channel
 
 MOST_ROWS = 512
 _KEEP = "INSERT INTO blocks (sensor_id, boot, seq, t0_ns, t1_ns, samples, payload) VALUES "
 _KEPT = " ON CONFLICT (sensor_id, boot, seq) DO NOTHING"
-_COUNT = """UPDATE sensors SET samples = sensors.samples + new.samples, blocks = sensors.blocks + new.blocks,
+# A block that was dropped and comes again is there again, but was counted as stored before.
+_COUNT = f"""UPDATE sensors SET samples = sensors.samples + new.samples, blocks = sensors.blocks + new.blocks,
+        stored = sensors.stored + new.stored,
         first_ns = min(ifnull(first_ns, new.t0_ns), new.t0_ns), last_ns = max(ifnull(last_ns, new.t1_ns), new.t1_ns),
         longest_ns = max(sensors.longest_ns, new.longest_ns)
     FROM (SELECT sensor_id, sum(samples) AS samples, count(*) AS blocks, min(t0_ns) AS t0_ns, max(t1_ns) AS t1_ns,
-            max(t1_ns - t0_ns) AS longest_ns FROM blocks WHERE id > ? GROUP BY sensor_id) AS new
-    WHERE sensors.id = new.sensor_id"""
+            max(t1_ns - t0_ns) AS longest_ns, sum(iif({BLOCK_IS_NAMED}, 0, samples)) AS stored
+        FROM blocks WHERE id > ? GROUP BY sensor_id) AS new
+    WHERE sensors.id = new.sensor_id"""  # noqa: S608 - our own text
 _CHANGED = "INSERT INTO changed (sensor_id, level, chunk, changed_ns) VALUES "
 _CHANGED_AGAIN = " ON CONFLICT (sensor_id, level, chunk) DO UPDATE SET changed_ns = excluded.changed_ns"
 
@@ -53,7 +57,7 @@ async def keep(
     ids = [known[block.station, block.sensor][0] for block, _ in blocks]
     first_ns, last_ns = spans([block for block, _ in blocks])
     rows = [
-        (number, _signed(block.boot), block.seq, t0_ns, t1_ns, len(block.samples), payload)
+        (number, signed(block.boot), block.seq, t0_ns, t1_ns, len(block.samples), payload)
         for number, (block, payload), t0_ns, t1_ns in zip(ids, blocks, first_ns.tolist(), last_ns.tolist(), strict=True)
     ]
     ((before,),) = await connection.execute_fetchall("SELECT ifnull(max(id), 0) FROM blocks")
@@ -96,8 +100,3 @@ async def _insert(connection: aiosqlite.Connection, head: str, rows: Sequence[tu
         row = f"({', '.join('?' * len(part[0]))})"
         await connection.execute(head + ", ".join([row] * size) + tail, [value for values in part for value in values])
         start += size
-
-
-def _signed(boot: int) -> int:
-    """SQLite's integers have a sign."""
-    return boot - 2**64 if boot >= 2**63 else boot

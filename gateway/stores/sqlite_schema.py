@@ -1,6 +1,7 @@
 """What the embedded store's file holds, and how a file of an earlier version becomes one of this."""
 
 from gateway.database import Schema
+from gateway.stores.names import NAMES
 
 SCHEMA = Schema(
     "samples",
@@ -43,6 +44,12 @@ SCHEMA = Schema(
             """CREATE TABLE changed (
                 sensor_id INTEGER NOT NULL, level INTEGER NOT NULL, chunk INTEGER NOT NULL, changed_ns INTEGER NOT NULL,
                 PRIMARY KEY (sensor_id, level, chunk)) WITHOUT ROWID""",
+        ),
+        (
+            # Samples of all blocks that ever came, and the names of those that were dropped since.
+            "ALTER TABLE sensors ADD COLUMN stored INTEGER NOT NULL DEFAULT 0",
+            "UPDATE sensors SET stored = samples",
+            *NAMES,
         ),
     ),
 )

@@ -8,8 +8,6 @@ digest of all these files.
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,8 +15,6 @@ KERNELS = Path(__file__).resolve().parent
 IMPORTED = ("block.py", "flags.py")
 """Files of `stream` beside the kernels' own from which kernels take constants."""
 _PREFIX = "magwatch-"
-_COMPLETE = "complete"
-"""A file beside the machine code: all that a pipeline needs is there."""
 
 
 def digest() -> str:
@@ -49,17 +45,3 @@ def folder(chosen: str) -> str:
                 shutil.rmtree(old, ignore_errors=True)
         return str(kept)
     return ""
-
-
-def compile_apart(work: str, kept: str) -> None:
-    """Run `work`, Python that calls kernels, in a process of its own, unless that has been done for the folder `kept`.
-
-    To compile takes 1 GB, which LLVM does not give back: an agent would have it until its next start, months later.
-    Where it fails, or nothing can be kept, whoever calls the kernels compiles them.
-    """
-    if not kept or (complete := Path(kept, _COMPLETE)).exists():
-        return
-    own_path = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", work], env=os.environ | own_path, check=False)  # noqa: S603 - our own code
-    if done.returncode == 0:
-        complete.touch()

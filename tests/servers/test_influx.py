@@ -20,11 +20,13 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.ingest import until_done
+from gateway.records import open_records
 from gateway.settings import InfluxSettings
-from gateway.stores import StoreBusyError, StoreHeldError, StoreUnavailableError
+from gateway.stores import Counted, StoreBusyError, StoreHeldError, StoreUnavailableError
 from gateway.stores.influx import InfluxStore
 from gateway.stores.influx_http import InfluxServer
 from gateway.stores.influx_lines import lines_of, requests, runs_of
+from gateway.stores.ledger import Ledger
 from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode
 from stream.messages import Commit
@@ -210,6 +212,28 @@ async def test_full_rate_and_minutes_are_kept_for_as_long_as_the_settings_say(ur
     assert durations() == {"full": ("0s", True), "minutes": ("0s", False)}
     assert await samples_in(later) == 2000
     await later.close()
+
+
+async def test_what_the_database_drops_or_refuses_stays_counted_once(url: str, name: str, tmp_path: Path) -> None:
+    now_ns = time.time_ns()
+    ledger = Ledger(await open_records(tmp_path / "gateway.db"))
+    store = InfluxStore(settings_of(url, name, keep_days=30), ledger)
+    old, new, mixed = block(0, t0_ns=now_ns - 29 * DAY_NS), block(1, t0_ns=now_ns), block(2, t0_ns=now_ns - 40 * DAY_NS)
+    mixed[0].samples.times_ns[400:] += 20 * DAY_NS
+    for _ in range(2):
+        assert [point.samples for point in await store.append([old, new, mixed])] == [400]
+    counted = {("conrad", "fge"): Counted(stored=2600, refused=400)}
+    assert await store.counts() == counted
+    assert await samples_in(store) == 2600
+    (shards,) = [series for series in ask(url, "SHOW SHARDS")[0]["series"] if series["name"] == name]
+    rows = [dict(zip(shards["columns"], row, strict=True)) for row in shards["values"]]
+    oldest = min((row for row in rows if row["retention_policy"] == "full"), key=lambda row: row["start_time"])
+    ask(url, f"DROP SHARD {oldest['id']}")  # as the database's retention does, once in half an hour
+    assert await samples_in(store) < 2600
+    assert await store.counts() == counted
+    await store.append([old])
+    assert await store.counts() == counted
+    await store.close()
 
 
 async def test_one_point_with_a_type_conflict_in_5000_is_refused_alone(url: str, name: str, influxd: Influxd) -> None:

@@ -398,14 +398,17 @@ async def test_accounts_add_up_and_metrics_say_the_same(client: httpx.AsyncClien
     samples = len(block().samples)
     await gateway.store.append([(block(), encode(block()))])
     topic = "mag/1/conrad/fge/block"
-    await gateway.quarantine.add_all([Refusal(topic, b"x=1", "type conflict", 1), Refusal(topic, b"junk", "no")], NOW)
+    await gateway.quarantine.add_all([Refusal(topic, b"junk", "no")], NOW)
     one = block()
     seen = seen_in([Received(one, *span_of(one.samples.times_ns))])
     gateway.reception.took(Arrival(live=True, seen=seen, messages=3, bytes=50, refused=2, waits=(1, 2, *[0] * 12)))
     gateway.reception.failed("the store")
     (told,) = (await client.get("/api/v1/accounting")).json()["accounts"]
-    assert (told["accepted"], told["stored"], told["quarantined"], told["evicted"]) == (100, samples, 4, 7)
-    assert told["in_flight"] == 100 - samples - 4 - 7
+    assert (told["accepted"], told["stored"], told["quarantined"], told["evicted"]) == (100, samples, 3, 7)
+    assert told["in_flight"] == 100 - samples - 3 - 7
+    await gateway.store.forget(2**62)
+    (later,) = (await client.get("/api/v1/accounting")).json()["accounts"]
+    assert later == told | {"held": 0}, "what is too old was stored"
 
     answer = await client.get("/metrics")
     values = {
@@ -414,13 +417,15 @@ async def test_accounts_add_up_and_metrics_say_the_same(client: httpx.AsyncClien
         for one in family.samples
     }
     assert values["magwatch_samples_in_flight", "fge", "conrad"] == told["in_flight"]
+    assert values["magwatch_samples_stored", "fge", "conrad"] == samples
+    assert values["magwatch_samples_held", "fge", "conrad"] == 0
     assert values["magwatch_outbox_bytes", "conrad"] == 999
     assert values["magwatch_ingest_samples_total", "live"] == samples
     assert values["magwatch_ingest_refused_total", "live"] == 2
     assert values["magwatch_commit_seconds_bucket", "live", "0.01"] == 3
     assert values["magwatch_commit_seconds_count", "live"] == 3
     assert values["magwatch_failures_total", "the store"] == 1
-    assert values["magwatch_quarantine_entries",] == 2
+    assert values["magwatch_quarantine_entries",] == 1
     assert values["magwatch_store_up",] == 1
     await gateway.store.close()
     down = await client.get("/metrics")

@@ -40,8 +40,10 @@ print(calling(), len(woken))
 """
 
 APART = """
-from stream.kernels import FOLDER, machine_code
-machine_code.compile_apart("from stream.kernels.calling import calling; calling()", FOLDER)
+import asyncio
+from stream.compiling import compile_apart
+from stream.kernels import FOLDER
+asyncio.run(compile_apart("from stream.kernels.calling import calling; calling()", FOLDER))
 """
 
 
