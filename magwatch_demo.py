@@ -155,7 +155,8 @@ async def _kept_running(*arguments: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(child.wait(), DRAIN_S)
+                async with asyncio.timeout(DRAIN_S):
+                    await child.wait()
             except TimeoutError:
                 child.kill()
             raise

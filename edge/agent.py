@@ -156,7 +156,8 @@ class Agent:
         link.on_connected = operator.came_up
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(operator.asked.wait(), self._status_pause_s(operator))
+                async with asyncio.timeout(self._status_pause_s(operator)):
+                    await operator.asked.wait()
             operator.asked.clear()
             await self._say("online", link, outbox, operator)
 

@@ -74,7 +74,8 @@ class Publisher:
                 await self._fill_window()
                 self._send_again()
             try:
-                await asyncio.wait_for(self._news.wait(), self._pause_s())
+                async with asyncio.timeout(self._pause_s()):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 

@@ -80,9 +80,8 @@ class Devices:
         """What has come by the time at which something held is due; perhaps nothing."""
         due_s = min((device.due_s for device in self._devices.values()), default=time.monotonic() + SAVE_EVERY_S)
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(
-                self._link.receive(BATCH, BATCH_BYTES), max(0.01, min(due_s - time.monotonic(), SAVE_EVERY_S))
-            )
+            async with asyncio.timeout(max(0.01, min(due_s - time.monotonic(), SAVE_EVERY_S))):
+                return await self._link.receive(BATCH, BATCH_BYTES)
         return []
 
     async def _watched(self, good: Sequence[tuple[Message, Block]]) -> tuple[list[Event], list[tuple[Message, Block]]]:

@@ -192,7 +192,8 @@ async def until_done(
                 log.error("%s: %s; nothing is lost, trying again in %.1f s", what, wrong, pause_s)
             trouble.over.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(trouble.over.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await trouble.over.wait()
             tries += 1
         else:
             trouble.over.set()

@@ -140,7 +140,8 @@ class Client:
                 return
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), KEEP_ALIVE_S)
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    await self._news.wait()
             except TimeoutError:
                 yield b": still here\n\n"
 

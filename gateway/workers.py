@@ -71,7 +71,8 @@ class Workers:
         patience_s = START_S
         while True:
             try:
-                frame = await asyncio.wait_for(channel.receive(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    frame = await channel.receive()
             except TimeoutError:
                 return f"hangs: no word from it for {patience_s:.0f} s"
             if frame is None:
@@ -111,7 +112,8 @@ async def _ended(process: Process) -> None:
     """It ends by itself when its channel is closed, unless it hangs."""
     with contextlib.suppress(ProcessLookupError):
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

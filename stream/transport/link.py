@@ -98,7 +98,8 @@ class Link:
             happening = await outcome.get()
             if happening == "opened" and self._broker.protocol == "auto":
                 try:
-                    happening = await asyncio.wait_for(outcome.get(), ANSWER_S)
+                    async with asyncio.timeout(ANSWER_S):
+                        happening = await outcome.get()
                 except TimeoutError:
                     happening = "wrong version"
             if happening == "wrong version" and self._broker.protocol == "auto":

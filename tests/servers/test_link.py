@@ -50,6 +50,16 @@ async def test_what_is_not_acknowledged_comes_again_to_the_next_process(mosquitt
             assert await received(second, 1) == [b"once"]
 
 
+async def test_a_link_that_is_cancelled_while_it_comes_up_ends(mosquitto) -> None:
+    link = Link(BrokerSettings(url=mosquitto.url), "short")
+    task = asyncio.create_task(link.run())
+    link.on_connected = task.cancel
+    done, _ = await asyncio.wait({task}, timeout=15)
+    task.cancel()
+    assert done == {task}
+    assert task.cancelled()
+
+
 async def test_a_link_that_starts_before_its_broker_comes_up_with_it(mosquitto) -> None:
     mosquitto.kill()
     link = Link(BrokerSettings(url=mosquitto.url), "early")
