@@ -28,6 +28,7 @@ _LOOK_AGAIN_S = 0.0005
 _CACHE_KIB = 32_768
 _GIVEN_BACK_AT_ONCE = 128
 """Pages; with fewer free ones it is not begun."""
+_MOST_ROWS = 512
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNAVAILABLE = {
     sqlite3.SQLITE_FULL,
@@ -183,6 +184,24 @@ class Database:
             await self._check(version)
             await connection.execute(f"PRAGMA application_id = {self.schema.application_id}")
             await connection.execute(f"PRAGMA user_version = {version}")
+
+
+async def insert_rows(
+    connection: aiosqlite.Connection, head: str, rows: Sequence[tuple[Value, ...]], tail: str = ""
+) -> None:
+    """`head` up to VALUES, `tail` from ON CONFLICT. In statements of 512, 256 ... 1 rows.
+
+    So SQLite has to learn but ten of them. `executemany` asks for Python's lock after each row, and waits for it in a
+    busy process every time.
+    """
+    start, size = 0, _MOST_ROWS
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        part = rows[start : start + size]
+        row = f"({', '.join('?' * len(part[0]))})"
+        await connection.execute(head + ", ".join([row] * size) + tail, [value for values in part for value in values])
+        start += size
 
 
 class _Failures:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from gateway.database import Database
+from gateway.database import Database, insert_rows
 from stream.instant import SECOND_NS
 
 CLAIM_S = 30.0
@@ -19,6 +19,7 @@ _HOUR_NS = 3600 * SECOND_NS
 _CLAIMS = 8
 """A sensor's live samples and its backlog come in turns."""
 _PRODUCT = ".1min"
+_ENTER = "INSERT INTO minutes_due (station, sensor, from_ns, to_ns) VALUES "
 
 
 class Span(NamedTuple):
@@ -54,9 +55,7 @@ class MinutesDue:
         now_ns = time.time_ns()
         entries = [_reaching(span, now_ns) for span in new]
         async with self._records.transaction() as connection:
-            await connection.executemany(
-                "INSERT INTO minutes_due (station, sensor, from_ns, to_ns) VALUES (?, ?, ?, ?)", entries
-            )
+            await insert_rows(connection, _ENTER, entries)
         for entry in entries:
             claims = self._claims[entry.station, entry.sensor]
             claims.append((entry.from_ns, entry.to_ns, now_s + CLAIM_S))

@@ -1,10 +1,11 @@
 """What could not be used, with the reason: a bad message costs that message only, and can be looked at later."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.database import Database
+from gateway.database import Database, insert_rows
 
 WHOLE_BYTES = 4_000_000
 """A larger payload is kept by its beginning only."""
@@ -12,11 +13,13 @@ _BEGINNING_BYTES = 65_536
 _TOPIC_CHARACTERS = 1_000
 _REASON_CHARACTERS = 500
 
-_ADD = """INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns)
-    VALUES (?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (digest, topic)
+_ADD = "INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns) VALUES "
+_AGAIN = """ ON CONFLICT (digest, topic)
     DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
 _TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
-_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT 1000"
+_OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT ?"
+_LOOKED_AT = 100
+_GO = "DELETE FROM quarantine WHERE id IN (SELECT value FROM json_each(?))"
 _EVICTED = "UPDATE quarantine_totals SET evicted_rows = evicted_rows + ?, evicted_bytes = evicted_bytes + ?"
 
 
@@ -80,24 +83,25 @@ class Quarantine:
                 refusal.reason[:_REASON_CHARACTERS],
                 refusal.payload if len(refusal.payload) <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES],
                 len(refusal.payload),
+                1,
                 now_ns,
                 now_ns,
             )
             for digest, refusal in zip(digests, refusals, strict=True)
         ]
         async with self._records.transaction() as connection:
-            await connection.executemany(_ADD, rows)
+            await insert_rows(connection, _ADD, rows, _AGAIN)
             ((held, held_bytes, *_),) = await connection.execute_fetchall(_TOTALS)
             while held > self._max_rows or held_bytes > self._max_bytes:
-                gone: list[tuple[int]] = []
-                gone_bytes = 0
-                for oldest, size in await connection.execute_fetchall(_OLDEST):
+                gone: list[int] = []
+                gone_bytes, look = 0, max(held - self._max_rows, _LOOKED_AT)
+                for oldest, size in await connection.execute_fetchall(_OLDEST, (look,)):
                     if held <= self._max_rows and held_bytes <= self._max_bytes:
                         break
-                    gone.append((oldest,))
+                    gone.append(oldest)
                     gone_bytes += size
                     held, held_bytes = held - 1, held_bytes - size
-                await connection.executemany("DELETE FROM quarantine WHERE id = ?", gone)
+                await connection.execute(_GO, (json.dumps(gone),))
                 await connection.execute(_EVICTED, (len(gone), gone_bytes))
         return digests
 

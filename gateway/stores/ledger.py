@@ -17,7 +17,9 @@ _TRIMMED_EVERY = 1_000
 """New names of a sensor."""
 _LEARN = """INSERT INTO counted (station, sensor) SELECT json_extract(new.value, '$[0]'),
     json_extract(new.value, '$[1]') FROM json_each(?) AS new WHERE true ON CONFLICT DO NOTHING"""
-_COUNT = "UPDATE counted SET stored = stored + ?, refused = refused + ? WHERE id = ?"
+_COUNT = """UPDATE counted SET stored = stored + json_extract(new.value, '$[1]'),
+    refused = refused + json_extract(new.value, '$[2]')
+    FROM json_each(?) AS new WHERE counted.id = json_extract(new.value, '$[0]')"""
 
 
 class Ledger:
@@ -45,7 +47,8 @@ class Ledger:
             totals: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
             for name in new:
                 totals[name.sensor_id] = [a + b for a, b in zip(totals[name.sensor_id], (*sizes[name], 1), strict=True)]
-            await connection.executemany(_COUNT, [(stored, bad, number) for number, (stored, bad, _) in totals.items()])
+            counts = [(number, stored, bad) for number, (stored, bad, _) in totals.items()]
+            await connection.execute(_COUNT, (json.dumps(counts),))
             entered = {
                 number: self._entered.get(number, _TRIMMED_EVERY) + count for number, (*_, count) in totals.items()
             }

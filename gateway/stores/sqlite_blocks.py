@@ -11,12 +11,11 @@ import aiosqlite
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.database import Value
+from gateway.database import insert_rows
 from gateway.stores.names import BLOCK_IS_NAMED, signed
 from gateway.stores.sqlite_summaries import LEVELS
 from stream.block import Block, Channel
 
-MOST_ROWS = 512
 _KEEP = "INSERT INTO blocks (sensor_id, boot, seq, t0_ns, t1_ns, samples, payload) VALUES "
 _KEPT = " ON CONFLICT (sensor_id, boot, seq) DO NOTHING"
 # A block that was dropped and comes again is there again, but was counted as stored before.
@@ -61,10 +60,10 @@ async def keep(
         for number, (block, payload), t0_ns, t1_ns in zip(ids, blocks, first_ns.tolist(), last_ns.tolist(), strict=True)
     ]
     ((before,),) = await connection.execute_fetchall("SELECT ifnull(max(id), 0) FROM blocks")
-    await _insert(connection, _KEEP, rows, _KEPT)
+    await insert_rows(connection, _KEEP, rows, _KEPT)
     await connection.execute(_COUNT, (before,))
     touched = chunks_of([block for block, _ in blocks], ids, first_ns, last_ns)
-    await _insert(connection, _CHANGED, [(number, 0, chunk, now_ns) for number, chunk in touched], _CHANGED_AGAIN)
+    await insert_rows(connection, _CHANGED, [(number, 0, chunk, now_ns) for number, chunk in touched], _CHANGED_AGAIN)
 
 
 def spans(blocks: Sequence[Block]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -88,15 +87,3 @@ def chunks_of(
         elif b - a > 1:
             touched |= {(number, chunk) for chunk in np.unique(block.samples.times_ns // length_ns).tolist()}
     return touched
-
-
-async def _insert(connection: aiosqlite.Connection, head: str, rows: Sequence[tuple[Value, ...]], tail: str) -> None:
-    """In statements of 512, 256 ... 1 rows, so that SQLite has to learn but ten of them."""
-    start, size = 0, MOST_ROWS
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        part = rows[start : start + size]
-        row = f"({', '.join('?' * len(part[0]))})"
-        await connection.execute(head + ", ".join([row] * size) + tail, [value for values in part for value in values])
-        start += size
