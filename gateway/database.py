@@ -7,9 +7,10 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from gateway.stores import StoreBusyError, StoreDamagedError, StoreError, StoreU
 Synchronous = Literal["full", "normal"]
 """full: on disk when a call returns. normal: safe from a killed process, not from a power cut."""
 
-Value = int | float | str | bytes | None
+Value = int | float | str | bytes | bytearray | None
 
 _WAIT_S = 5.0
 _LOOK_AGAIN_S = 0.0005
@@ -98,7 +99,7 @@ class Database:
             with self.failures():
                 done = False
                 try:
-                    await self._begin(self._writer)
+                    await self._when_free(partial(self._writer.execute, "BEGIN IMMEDIATE"))
                     yield self._writer
                     await self._writer.commit()
                     done = True
@@ -106,7 +107,15 @@ class Database:
                     if not done:  # nothing has begun, or it is half done, or committed just now: one and the same
                         await self._writer.rollback()
 
-    async def _begin(self, writer: aiosqlite.Connection) -> None:
+    async def write(self, statement: str, values: Sequence[Value] | Mapping[str, Value]) -> None:
+        """A transaction of one statement: each more is a way to the connection's thread and back."""
+        if self._writer is None:
+            raise StoreUnavailableError(f"{self.path} is open for reading only, or closed")
+        async with self._one_writer:
+            with self.failures():
+                await self._when_free(partial(self._writer.execute, statement, values))
+
+    async def _when_free(self, execute: Callable[[], Awaitable[object]]) -> None:
         """Waits until no other process writes, at most _WAIT_S.
 
         SQLite's own way, to look again after up to 100 ms, lets a busy process starve another one.
@@ -114,7 +123,7 @@ class Database:
         until = time.monotonic() + _WAIT_S
         while True:
             try:
-                await writer.execute("BEGIN IMMEDIATE")
+                await execute()
                 return
             except sqlite3.OperationalError as wrong:
                 if wrong.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() >= until:

@@ -217,8 +217,6 @@ async def quarantined(bad: Sequence[tuple[Message, str]], quarantine: Quarantine
         return refused
     refusals = [Refusal(message.topic, message.payload, reason) for message, reason in bad]
     digests = await until_done(lambda: quarantine.add_all(refusals, time.time_ns()), "the quarantine")
-    (first, why), more = bad[0], len(bad) - 1
-    log.warning("quarantined a message on %s: %s%s", first.topic[:100], why, f"; and {more} more" if more else "")
     for (message, reason), digest in zip(bad, digests, strict=True):
         try:
             refused[topic_of(message).station].append(Refused(digest=digest, reason=reason[:500]))

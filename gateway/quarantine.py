@@ -2,19 +2,31 @@
 
 import hashlib
 import json
+import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.database import Database, insert_rows
+from gateway.database import Database
+
+log = logging.getLogger(__name__)
 
 WHOLE_BYTES = 4_000_000
 """A larger payload is kept by its beginning only."""
 _BEGINNING_BYTES = 65_536
 _TOPIC_CHARACTERS = 1_000
 _REASON_CHARACTERS = 500
+_TOLD_EVERY_S = 10.0
+"""Whoever floods a gateway with rubbish does not flood its log."""
 
-_ADD = "INSERT INTO quarantine (digest, topic, reason, payload, bytes, count, first_ns, last_ns) VALUES "
-_AGAIN = """ ON CONFLICT (digest, topic)
+# Many refusals as one text and one BLOB: one statement, however many there are.
+_ADD = """INSERT INTO quarantine (digest, topic, reason, bytes, payload, count, first_ns, last_ns)
+    SELECT json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'), json_extract(one.value, '$[2]'),
+        json_extract(one.value, '$[3]'),
+        ifnull(substr(:payloads, json_extract(one.value, '$[4]'), json_extract(one.value, '$[5]')), x''),
+        1, :now_ns, :now_ns
+    FROM json_each(:refusals) AS one WHERE true ON CONFLICT (digest, topic)
     DO UPDATE SET count = count + 1, reason = excluded.reason, last_ns = max(last_ns, excluded.last_ns)"""
 _TOTALS = "SELECT rows, bytes, evicted_rows, evicted_bytes FROM quarantine_totals"
 _OLDEST = "SELECT id, length(payload) FROM quarantine ORDER BY last_ns, id LIMIT ?"
@@ -68,6 +80,8 @@ class Quarantine:
         self._records = records
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._told_s = -math.inf
+        self._untold = 0
 
     async def add(self, topic: str, payload: bytes, reason: str, now_ns: int) -> str:
         """One refusal, durable on return; its digest."""
@@ -75,22 +89,33 @@ class Quarantine:
 
     async def add_all(self, refusals: Sequence[Refusal], now_ns: int) -> list[str]:
         """Many in one transaction; their digests. The same payload on the same topic is one row and is counted."""
-        digests = [digest_of(refusal.payload) for refusal in refusals]
-        rows = [
-            (
-                digest,
-                refusal.topic[:_TOPIC_CHARACTERS],
-                refusal.reason[:_REASON_CHARACTERS],
-                refusal.payload if len(refusal.payload) <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES],
-                len(refusal.payload),
-                1,
-                now_ns,
-                now_ns,
-            )
-            for digest, refusal in zip(digests, refusals, strict=True)
-        ]
+        digests, rows, payloads = [], [], bytearray()
+        for refusal in refusals:
+            size = len(refusal.payload)
+            kept = refusal.payload if size <= WHOLE_BYTES else refusal.payload[:_BEGINNING_BYTES]
+            topic, reason = refusal.topic[:_TOPIC_CHARACTERS], refusal.reason[:_REASON_CHARACTERS]
+            digests.append(digest_of(refusal.payload))
+            rows.append((digests[-1], topic, reason, size, len(payloads) + 1, len(kept)))
+            payloads += kept
+        await self._records.write(_ADD, {"payloads": payloads, "refusals": json.dumps(rows), "now_ns": now_ns})
+        totals = await self.totals()
+        if totals.rows > self._max_rows or totals.bytes > self._max_bytes:
+            await self._evict()
+        self._tell(refusals)
+        return digests
+
+    def _tell(self, refusals: Sequence[Refusal]) -> None:
+        """One of them, and how many more there have been since the last one that was told."""
+        self._untold += len(refusals)
+        now_s = time.monotonic()
+        if refusals and now_s >= self._told_s + _TOLD_EVERY_S:
+            topic, more = refusals[0].topic[:100], f"; and {self._untold - 1} more" if self._untold > 1 else ""
+            log.warning("quarantined a message on %s: %s%s", topic, refusals[0].reason[:_REASON_CHARACTERS], more)
+            self._told_s, self._untold = now_s, 0
+
+    async def _evict(self) -> None:
+        """What was seen longest ago, until the rest is within bounds."""
         async with self._records.transaction() as connection:
-            await insert_rows(connection, _ADD, rows, _AGAIN)
             ((held, held_bytes, *_),) = await connection.execute_fetchall(_TOTALS)
             while held > self._max_rows or held_bytes > self._max_bytes:
                 gone: list[int] = []
@@ -103,7 +128,6 @@ class Quarantine:
                     held, held_bytes = held - 1, held_bytes - size
                 await connection.execute(_GO, (json.dumps(gone),))
                 await connection.execute(_EVICTED, (len(gone), gone_bytes))
-        return digests
 
     async def drop(self, entries: Sequence[Quarantined]) -> int:
         """Forget entries, but those that came again since they were looked at; returns how many that was."""

@@ -54,6 +54,25 @@ async def test_a_huge_payload_is_kept_by_its_beginning_with_its_true_size(record
     assert len((await quarantine.show(entry.id) or (0, b""))[1]) == 65_536
 
 
+async def test_every_payload_is_kept_as_it_came_also_an_empty_one(records: Database) -> None:
+    quarantine = Quarantine(records)
+    await quarantine.add("t", b"", "too short", 1)
+    await quarantine.add_all([Refusal("u", b"", "too short"), Refusal("v", b"\x00'\"\xff", "bad: '\"\u20ac")], 2)
+    payloads, reasons = {}, {}
+    for entry in await quarantine.entries():
+        _, payloads[entry.topic] = await quarantine.show(entry.id) or (entry, b"not there")
+        reasons[entry.topic] = entry.reason
+    assert payloads == {"t": b"", "u": b"", "v": b"\x00'\"\xff"}
+    assert reasons["v"] == "bad: '\"\u20ac"
+
+
+async def test_a_flood_is_a_line_in_the_log(records: Database, caplog: pytest.LogCaptureFixture) -> None:
+    quarantine = Quarantine(records)
+    for number in range(5):
+        await quarantine.add_all([Refusal("t", bytes([number, k]), "bad") for k in range(3)], 1)
+    assert [line.message for line in caplog.records] == ["quarantined a message on t: bad; and 2 more"]
+
+
 async def test_pages_follow_each_other_without_gap_or_repeat(records: Database) -> None:
     quarantine = Quarantine(records)
     await quarantine.add_all([Refusal("t", bytes([k]), "bad") for k in range(25)], 7)
