@@ -82,8 +82,9 @@ class InfluxStore:
         async with self._at_work():
             oldest_ns = self._oldest_ns(SAMPLES)
             named = [(block.station, block.sensor, block.samples) for block, _ in blocks]
-            kept_not = await self._keep(SAMPLES, named, oldest_ns)
-        refused = [*_too_old(blocks, oldest_ns, self._settings.keep_days), *kept_not]
+            sent, refused = await self._keep(SAMPLES, named, oldest_ns)
+        if sent < sum(len(samples) for _, _, samples in named):
+            refused = [*_too_old(blocks, oldest_ns, self._settings.keep_days), *refused]
         if self._ledger is not None:
             await self._ledger.enter([block for block, _ in blocks], refused)
         return refused
@@ -134,7 +135,7 @@ class InfluxStore:
             if holes.any():
                 await self._clear(MINUTE_MEANS, station, sensor, minutes.times_ns[holes])
             oldest_ns = self._oldest_ns(MINUTE_MEANS)
-            refused = await self._keep(MINUTE_MEANS, [(station, sensor, minutes)], oldest_ns)
+            _, refused = await self._keep(MINUTE_MEANS, [(station, sensor, minutes)], oldest_ns)
         if refused:
             raise StoreError(f"InfluxDB refuses minutes of {station}/{sensor}: {refused[0].reason}")
 
@@ -193,7 +194,8 @@ class InfluxStore:
         days = self._keep_days[place]
         return time.time_ns() - days * DAY_NS if days else EARLIEST_NS
 
-    async def _keep(self, place: Place, named: Sequence[Named], oldest_ns: int) -> list[RefusedPoint]:
+    async def _keep(self, place: Place, named: Sequence[Named], oldest_ns: int) -> tuple[int, list[RefusedPoint]]:
+        """How many samples are since `oldest_ns` and were sent, and what of them was refused."""
         await self._tell_channels(place, named)
         runs = await asyncio.to_thread(runs_of, place.measurement, named, oldest_ns)
         pending = deque(requests(runs, self._most_lines))
@@ -211,7 +213,7 @@ class InfluxStore:
 
         # One more than connections: the next lines are made while two requests are under way.
         await all_of(*(requests_in_turn() for _ in range(min(CONNECTIONS + 1, len(pending)))))
-        return sorted(refused, key=lambda point: (point.block, point.row))
+        return sum(map(len, runs)), sorted(refused, key=lambda point: (point.block, point.row))
 
     def _write(self, place: Place, lines: Lines) -> list[RefusedPoint]:
         writing = Writing(partial(self._server.write, place.policy))

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Sequence
 
 from gateway.database import Database
 from gateway.stores import Counted, RefusedPoint, SensorName
-from gateway.stores.names import Name, enter, signed, trim
+from gateway.stores.names import Start, enter, signed, trim
 from stream.block import Block
 
 _TRIMMED_EVERY = 1_000
 """New names of a sensor."""
 _LEARN = """INSERT INTO counted (station, sensor) SELECT json_extract(new.value, '$[0]'),
     json_extract(new.value, '$[1]') FROM json_each(?) AS new WHERE true ON CONFLICT DO NOTHING"""
-_COUNT = """UPDATE counted SET stored = stored + json_extract(new.value, '$[1]'),
-    refused = refused + json_extract(new.value, '$[2]')
-    FROM json_each(?) AS new WHERE counted.id = json_extract(new.value, '$[0]')"""
+# Several starts of a sensor are several rows, of which UPDATE ... FROM would take one.
+_COUNT = """UPDATE counted SET stored = counted.stored + new.stored, refused = counted.refused + new.refused
+    FROM (SELECT json_extract(value, '$[0]') AS id, sum(json_extract(value, '$[1]')) AS stored,
+        sum(json_extract(value, '$[2]')) AS refused FROM json_each(?) GROUP BY 1) AS new
+    WHERE counted.id = new.id"""
 
 
 class Ledger:
@@ -34,28 +36,28 @@ class Ledger:
         """Counts the blocks that are new, without and with what was refused of them. Durable on return."""
         if not blocks:
             return
-        gone = [0] * len(blocks)
+        bad = [0] * len(blocks)
         for point in refused:
-            gone[point.block] += point.samples
+            bad[point.block] += point.samples
         numbers = await self._numbers_of({(block.station, block.sensor) for block in blocks})
-        sizes: dict[Name, tuple[int, int]] = {}
-        for block, bad in zip(blocks, gone, strict=True):
-            name = Name(numbers[block.station, block.sensor], signed(block.boot), block.seq)
-            sizes.setdefault(name, (len(block.samples) - bad, bad))
+        sizes: dict[Start, dict[int, tuple[int, int]]] = defaultdict(dict)
+        for block, refused_here in zip(blocks, bad, strict=True):
+            start = Start(numbers[block.station, block.sensor], signed(block.boot))
+            sizes[start].setdefault(block.seq, (len(block.samples) - refused_here, refused_here))
         async with self._records.transaction() as connection:
             new = await enter(connection, sizes)
-            totals: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-            for name in new:
-                totals[name.sensor_id] = [a + b for a, b in zip(totals[name.sensor_id], (*sizes[name], 1), strict=True)]
-            counts = [(number, stored, bad) for number, (stored, bad, _) in totals.items()]
+            counts = [
+                (start.sensor_id, sum(sizes[start][seq][0] for seq in seqs), sum(sizes[start][seq][1] for seq in seqs))
+                for start, seqs in new.items()
+            ]
             await connection.execute(_COUNT, (json.dumps(counts),))
-            entered = {
-                number: self._entered.get(number, _TRIMMED_EVERY) + count for number, (*_, count) in totals.items()
-            }
-            due = [number for number, count in entered.items() if count >= _TRIMMED_EVERY]
-            for number in due:
+            entered = self._entered.copy()
+            for start, seqs in new.items():
+                entered[start.sensor_id] = entered.get(start.sensor_id, _TRIMMED_EVERY) + len(seqs)
+            for number in [number for number, count in entered.items() if count >= _TRIMMED_EVERY]:
                 await trim(connection, number)
-        self._entered |= entered | dict.fromkeys(due, 0)
+                entered[number] = 0
+        self._entered = entered
 
     async def counts(self) -> dict[SensorName, Counted]:
         """Of every sensor of which a block ever came."""

@@ -6,7 +6,7 @@ without an agent gives each message a name that is like no other, and nobody cou
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import aiosqlite
@@ -37,21 +37,15 @@ _TRIM = """DELETE FROM names
     WHERE id IN (SELECT id FROM names WHERE sensor_id = ? ORDER BY id DESC LIMIT -1 OFFSET ?)"""
 
 
-class Name(NamedTuple):
-    """A block of a sensor that has a number in its file; `boot` as SQLite has it."""
+class Start(NamedTuple):
+    """A start of the agent of a sensor that has a number in its file; `boot` as SQLite has it."""
 
     sensor_id: int
     boot: int
-    seq: int
 
 
-class _Run(NamedTuple):
-    """Blocks of one start with first <= seq <= last."""
-
-    sensor_id: int
-    boot: int
-    first: int
-    last: int
+_Run = tuple[int, int]
+"""Blocks of one start, the first and the last."""
 
 
 def signed(boot: int) -> int:
@@ -59,18 +53,21 @@ def signed(boot: int) -> int:
     return boot - 2**64 if boot >= 2**63 else boot
 
 
-async def enter(connection: aiosqlite.Connection, names: Collection[Name]) -> set[Name]:
-    """Remembers names; returns those that are new. Four statements, however many names there are."""
-    asked = _joined(_Run(*name, name.seq) for name in names)
-    rows = list(await connection.execute_fetchall(_NEAR, (json.dumps(asked),)))
-    near = defaultdict(list)
-    for row in rows:
-        near[row[1], row[2]].append((row[3], row[4]))
-    new = {name for name in names if not any(a <= name.seq <= b for a, b in near[name[:2]])}
-    if new:
-        runs = _joined([*asked, *(_Run(*row[1:]) for row in rows)])
+async def enter(connection: aiosqlite.Connection, names: Mapping[Start, Collection[int]]) -> dict[Start, list[int]]:
+    """Remembers blocks by their numbers; returns those that are new. Four statements, however many there are."""
+    asked = {start: _joined((seq, seq) for seq in seqs) for start, seqs in names.items()}
+    rows = list(await connection.execute_fetchall(_NEAR, (_listed(asked),)))
+    near: dict[Start, list[_Run]] = defaultdict(list)
+    for _, sensor_id, boot, first, last in rows:
+        near[Start(sensor_id, boot)].append((first, last))
+    new = {
+        start: [seq for seq in seqs if not any(first <= seq <= last for first, last in near[start])]
+        for start, seqs in names.items()
+    }
+    if any(new.values()):
+        runs = {start: _joined([*asked[start], *near[start]]) for start in names}
         await connection.execute(_DROP, (json.dumps([row[0] for row in rows]),))
-        await connection.execute(_ENTER, (json.dumps(runs),))
+        await connection.execute(_ENTER, (_listed(runs),))
     return new
 
 
@@ -79,12 +76,17 @@ async def trim(connection: aiosqlite.Connection, sensor_id: int) -> None:
     await connection.execute(_TRIM, (sensor_id, MOST_ROWS))
 
 
+def _listed(runs: Mapping[Start, Iterable[_Run]]) -> str:
+    """As the statements take them."""
+    return json.dumps([(*start, *run) for start, each in runs.items() for run in each])
+
+
 def _joined(runs: Iterable[_Run]) -> list[_Run]:
     """What overlaps or follows without a gap as one."""
     joined: list[_Run] = []
-    for run in sorted(runs):
-        if joined and joined[-1][:2] == run[:2] and run.first <= joined[-1].last + 1:
-            joined[-1] = joined[-1]._replace(last=max(joined[-1].last, run.last))
+    for first, last in sorted(runs):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
         else:
-            joined.append(run)
+            joined.append((first, last))
     return joined

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -10,7 +11,7 @@ from typing import Self
 from gateway.database import Database, Synchronous
 from gateway.stores import Counted, RefusedPoint, SensorName, StoredSensor, Trace
 from gateway.stores.decimation import joined
-from gateway.stores.names import Name, enter, trim
+from gateway.stores.names import Start, enter, trim
 from gateway.stores.sqlite_blocks import Known, keep, learn
 from gateway.stores.sqlite_minutes import Minutes
 from gateway.stores.sqlite_schema import SCHEMA
@@ -104,7 +105,10 @@ class SqliteStore:
                             )
                     old_blocks = (sensor_id, before_ns, before_ns, _BLOCKS_A_TRANSACTION)
                     dropped = list(await connection.execute_fetchall(_OLD, old_blocks))
-                    await enter(connection, [Name(*row[:3]) for row in dropped])
+                    names = defaultdict(list)
+                    for _, boot, seq, _ in dropped:
+                        names[Start(sensor_id, boot)].append(seq)
+                    await enter(connection, names)
                     await trim(connection, sensor_id)
                     await connection.execute(_ENDS_AGAIN, (sensor_id,))
                 gone = len(dropped)
