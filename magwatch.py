@@ -29,7 +29,7 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; 0 done, 1 failed, 2 wrong use."""
-    commands = (demo, edge, gateway, account, backup, quarantine, tune, sim, replay, process, plan, flags, check)
+    commands = (demo, edge, gateway, account, backup, move, quarantine, tune, sim, replay, process, plan, flags, check)
     options = parser({command.__name__: command for command in commands}).parse_args(arguments)
     _log(options.verbose)
     try:
@@ -159,6 +159,27 @@ def backup(options: argparse.Namespace) -> int:
         copies = back_up(settings.data_dir, options.folder, show)
     print("\n".join(str(copy) for copy in copies))
     return DONE
+
+
+def move(options: argparse.Namespace) -> int:
+    """What the embedded store has, into the InfluxDB that the configuration names now; the gateway may run."""
+    from tqdm import tqdm
+
+    from gateway.move import listed, move
+    from gateway.settings import GatewaySettings
+
+    settings = load(options.config, GatewaySettings)
+    with tqdm(unit=" blocks", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        moved = _run(move(settings, show))
+    if moved is None:
+        raise MagwatchError("move: stopped; the same command goes on from there")
+    print(json.dumps(dataclasses.asdict(moved)) if options.json else listed(moved))
+    return FAILED if moved.short or moved.unreadable else DONE
 
 
 def sim(options: argparse.Namespace) -> int:

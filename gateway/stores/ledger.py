@@ -6,11 +6,11 @@ between, it comes again and is counted then, and if it was counted, it is not ag
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.database import Database
 from gateway.stores import Counted, RefusedPoint, SensorName
-from gateway.stores.names import Start, enter, signed, trim
+from gateway.stores.names import Run, Start, enter, signed, take_over, trim
 from stream.block import Block
 
 _TRIMMED_EVERY = 1_000
@@ -58,6 +58,14 @@ class Ledger:
                 await trim(connection, number)
                 entered[number] = 0
         self._entered = entered
+
+    async def take_over(self, name: SensorName, runs: Mapping[int, Sequence[Run]], samples: int) -> None:
+        """Blocks that another store had and has dropped, by boot: `samples` in all, counted when the first is new."""
+        numbers = await self._numbers_of({name})
+        async with self._records.transaction() as connection:
+            starts = {Start(numbers[name], boot): each for boot, each in runs.items()}
+            if await take_over(connection, starts):
+                await connection.execute(_COUNT, (json.dumps([(numbers[name], samples, 0)]),))
 
     async def counts(self) -> dict[SensorName, Counted]:
         """Of every sensor of which a block ever came."""

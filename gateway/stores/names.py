@@ -6,7 +6,7 @@ without an agent gives each message a name that is like no other, and nobody cou
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import aiosqlite
@@ -44,7 +44,7 @@ class Start(NamedTuple):
     boot: int
 
 
-_Run = tuple[int, int]
+Run = tuple[int, int]
 """Blocks of one start, the first and the last."""
 
 
@@ -56,18 +56,23 @@ def signed(boot: int) -> int:
 async def enter(connection: aiosqlite.Connection, names: Mapping[Start, Collection[int]]) -> dict[Start, list[int]]:
     """Remembers blocks by their numbers; returns those that are new. Four statements, however many there are."""
     asked = {start: _joined((seq, seq) for seq in seqs) for start, seqs in names.items()}
-    rows = list(await connection.execute_fetchall(_NEAR, (_listed(asked),)))
-    near: dict[Start, list[_Run]] = defaultdict(list)
-    for _, sensor_id, boot, first, last in rows:
-        near[Start(sensor_id, boot)].append((first, last))
+    rows, near = await _near(connection, asked)
     new = {
         start: [seq for seq in seqs if not any(first <= seq <= last for first, last in near[start])]
         for start, seqs in names.items()
     }
     if any(new.values()):
-        runs = {start: _joined([*asked[start], *near[start]]) for start in names}
-        await connection.execute(_DROP, (json.dumps([row[0] for row in rows]),))
-        await connection.execute(_ENTER, (_listed(runs),))
+        await _replace(connection, rows, {start: _joined([*asked[start], *near[start]]) for start in names})
+    return new
+
+
+async def take_over(connection: aiosqlite.Connection, runs: Mapping[Start, Sequence[Run]]) -> bool:
+    """Remembers blocks that another file remembers; whether one of them is new."""
+    asked = {start: _joined(each) for start, each in runs.items()}
+    rows, near = await _near(connection, asked)
+    joined = {start: _joined([*asked[start], *near[start]]) for start in asked}
+    if new := any(joined[start] != sorted(near[start]) for start in asked):
+        await _replace(connection, rows, joined)
     return new
 
 
@@ -76,14 +81,30 @@ async def trim(connection: aiosqlite.Connection, sensor_id: int) -> None:
     await connection.execute(_TRIM, (sensor_id, MOST_ROWS))
 
 
-def _listed(runs: Mapping[Start, Iterable[_Run]]) -> str:
+async def _near(
+    connection: aiosqlite.Connection, asked: Mapping[Start, Iterable[Run]]
+) -> tuple[list[int], dict[Start, list[Run]]]:
+    """The rows that overlap or touch what is asked for, and what they hold."""
+    rows, near = [], defaultdict(list)
+    for row, sensor_id, boot, first, last in await connection.execute_fetchall(_NEAR, (_listed(asked),)):
+        rows.append(row)
+        near[Start(sensor_id, boot)].append((first, last))
+    return rows, near
+
+
+async def _replace(connection: aiosqlite.Connection, rows: Sequence[int], runs: Mapping[Start, Iterable[Run]]) -> None:
+    await connection.execute(_DROP, (json.dumps(rows),))
+    await connection.execute(_ENTER, (_listed(runs),))
+
+
+def _listed(runs: Mapping[Start, Iterable[Run]]) -> str:
     """As the statements take them."""
     return json.dumps([(*start, *run) for start, each in runs.items() for run in each])
 
 
-def _joined(runs: Iterable[_Run]) -> list[_Run]:
+def _joined(runs: Iterable[Run]) -> list[Run]:
     """What overlaps or follows without a gap as one."""
-    joined: list[_Run] = []
+    joined: list[Run] = []
     for first, last in sorted(runs):
         if joined and first <= joined[-1][1] + 1:
             joined[-1] = (joined[-1][0], max(joined[-1][1], last))
