@@ -8,11 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from firmware_sim.settings import SimSettings
 from gateway.records import open_records
 from gateway.settings import InfluxSettings
 from gateway.stores.influx import InfluxStore
@@ -22,7 +24,7 @@ from stream.block import MISSING, Block, Channel, Samples
 from stream.codec import encode
 from stream.flags import Flag
 from tests.conftest import wait_for
-from tests.fleet import ROOT, run
+from tests.fleet import ROOT, counted, run, station_config
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
@@ -149,3 +151,35 @@ def test_what_cannot_be_moved_is_said_in_a_line(tmp_path: Path, store: str, said
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("magwatch: move: ")
     assert said in done.stderr
+
+
+def test_a_store_is_changed_under_a_running_station_and_nothing_is_lost(
+    mosquitto, influxd, make_gateway: Callable, make_edge: Callable, tmp_path: Path
+) -> None:
+    station = SimSettings(station="wic", rate_hz=100, seed=1)
+    gateway = make_gateway(mosquitto.url)
+    start_ns = time.time_ns()
+    edge = make_edge(station_config(tmp_path, station, mosquitto.url, start_ns, 20))
+
+    def stored() -> int:
+        return sum(one["stored"] for one in gateway.get("api/v1/accounting")["accounts"])
+
+    wait_for(lambda: stored() > 300, 30, "something is stored")
+    gateway.stop()
+    settings = gateway.config.read_text()
+    gateway.config.write_text(f'{settings}\n[store]\ntype = "influx"\nurl = "{influxd.url}"\ndatabase = "changed"\n')
+    gateway.start()
+    gateway.wait_until_ready()
+    moved = run("move", "--config", str(gateway.config), "--json")
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert json.loads(moved.stdout)["samples"] > 300
+    assert edge.wait(60) == 0
+
+    def settled() -> bool:
+        (account,) = gateway.get("api/v1/accounting")["accounts"]
+        return bool(account["in_flight"] == 0 and account["stored"] == account["accepted"] == account["held"])
+
+    wait_for(settled, 20, "what was accepted is stored")
+    total = counted(gateway, tmp_path, [station], start_ns)
+    assert total.sent == total.stored > 1000
+    assert total.missing == 0
