@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from gateway.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[1]
-MOSQUITTO = "allow_anonymous true\nmax_inflight_messages 20\nmax_queued_messages 10000\nmax_packet_size 4194304\n"
+MOSQUITTO = "allow_anonymous true\nmax_inflight_messages 200\nmax_queued_messages 10000\nmax_packet_size 4194304\n"
 """As config/mosquitto.conf, on one port."""
 _READY_S = 60.0
 _SETTLED_S, _LOOK_S, _IDLE = 60.0, 1.0, 0.08
@@ -202,7 +202,11 @@ def cpu_by_program() -> dict[str, float]:
     """Processor time so far, s: of this process as `load`, of what it has started by the programs' names."""
     used = {"load": time.process_time()}
     for task in Path("/proc/self/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
+        try:
+            children = (task / "children").read_text().split()
+        except FileNotFoundError:  # a thread that has just ended
+            continue
+        for pid in map(int, children):
             name = Path(f"/proc/{pid}/comm").read_text().strip()
             name = "gateway" if name.startswith(("python", "magwatch")) else name
             used[name] = used.get(name, 0.0) + (Gateway(pid, 0).cpu_s() if name == "gateway" else cpu_s(pid))

@@ -35,9 +35,13 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-BATCH = 500
+BATCH = 1000
 """Half of the broker's window towards a link, so that one batch is read while the other one is stored."""
+BACKLOG_BATCH = 500
+"""A live block waits for one transaction of these at most."""
 BATCH_BYTES = 4_000_000
+BATCH_VALUES = 5_000_000
+"""Counts of all samples and channels; a thousand blocks of 1000 vectors have three million."""
 LINGER_S = 0.01
 """A transaction for each of a fleet's blocks would cost several times what the blocks do."""
 AT_ONCE = 2
@@ -77,9 +81,23 @@ class Batch:
     seen: Sequence[Seen]
 
     @classmethod
-    def of(cls, messages: Sequence[Message]) -> "Batch":
-        good, bad = told_apart(messages, block_of)
-        return cls(messages, good, bad, seen_in(received for _, received in good))
+    def of(cls, messages: Sequence[Message]) -> tuple["Batch", Sequence[Message]]:
+        """The batch, and the messages that there is no room for: a block of thirty bytes may be five megabytes."""
+        good: list[tuple[Message, Received]] = []
+        bad: list[tuple[Message, str]] = []
+        values = 0
+        for message in messages:
+            try:
+                received = block_of(message)
+            except RejectedError as wrong:
+                bad.append((message, str(wrong)))
+                continue
+            good.append((message, received))
+            values += received.block.samples.counts.size
+            if values >= BATCH_VALUES:
+                break
+        taken = len(good) + len(bad)
+        return cls(messages[:taken], good, bad, seen_in(one for _, one in good)), messages[taken:]
 
     @property
     def blocks(self) -> list[Block]:
@@ -103,10 +121,11 @@ async def ingest_blocks(link: Link, places: Places, audience: Audience, *, live:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(finish())
+        rest: Sequence[Message] = ()
         while True:
             await room.acquire()
-            messages = await link.receive(BATCH, BATCH_BYTES, LINGER_S)
-            batch = await asyncio.to_thread(Batch.of, messages)
+            messages = rest or await link.receive(BATCH if live else BACKLOG_BATCH, BATCH_BYTES, LINGER_S)
+            batch, rest = await asyncio.to_thread(Batch.of, messages)
             under_way.put_nowait((batch, group.create_task(stored(batch, places, audience))))
 
 

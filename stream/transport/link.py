@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SESSION_EXPIRY_S = 3600
 IN_FLIGHT = 20
 """Measured: the best window for a paho publisher; and mosquitto's own default towards a subscriber."""
-RECEIVE_MAXIMUM = 1000
+RECEIVE_MAXIMUM = 2000
 """Messages that a version 5 broker sends before it waits for acknowledgements: two batches of the ingest."""
 _SHARED = "$share/"
 ANSWER_S = 5.0

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gateway import ingest
 from gateway.commits import ranges
 from gateway.incoming import RejectedError, block_of, event_or_status_of
+from gateway.ingest import Batch
 from gateway.stores import StoreHeldError
 from stream.block import Block, Channel, Samples
 from stream.codec import encode
@@ -36,6 +38,19 @@ def event(**changes: object) -> bytes:
         severity=Severity.WARNING, start=NOW_NS, peak=NOW_NS, detected_at=NOW_NS, score=0.9,
     )  # fmt: skip
     return json.dumps(good.model_dump(mode="json") | changes).encode()
+
+
+def test_blocks_that_are_large_when_they_are_unpacked_do_not_come_into_one_batch() -> None:
+    channels = tuple(Channel(f"x{number}", "nT", 0.01) for number in range(30))
+    times_ns = NOW_NS + np.arange(60_000) * 10**6
+    large = encode(Block("wic", "fge", 1, 2, Samples.raw(channels, times_ns, np.zeros((60_000, 30), np.int32))))
+    assert len(large) < 500
+    rest: Sequence[Message] = [message("mag/1/wic/fge/block", each) for each in (large, b"junk", *[large] * 6)]
+    taken = []
+    while rest:
+        batch, rest = Batch.of(rest)
+        taken.append((len(batch.messages), len(batch.good), len(batch.bad)))
+    assert taken == [(4, 3, 1), (3, 3, 0), (1, 1, 0)]
 
 
 def test_a_good_block_and_a_good_event_are_taken() -> None:
