@@ -131,15 +131,14 @@ async def ingest_blocks(link: Link, places: Places, audience: Audience, *, live:
 
 async def stored(batch: Batch, places: Places, audience: Audience) -> Refusals:
     """Returns when everything of the batch is in its place; what the stations are to be told of the refused."""
-    async with asyncio.TaskGroup() as group:
-        refused = group.create_task(quarantined(batch.bad, places.quarantine))
-        if batch.good:
-            blocks = [(received.block, message.payload) for message, received in batch.good]
-            points = await until_done(partial(places.store.append, blocks), STORE, audience.failed, places.trouble)
-            spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in batch.seen]
-            await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
-            await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
-    return refused.result()
+    refused = await quarantined(batch.bad, places.quarantine)
+    if batch.good:
+        blocks = [(received.block, message.payload) for message, received in batch.good]
+        points = await until_done(partial(places.store.append, blocks), STORE, audience.failed, places.trouble)
+        spans = [Span(one.station, one.sensor, one.first_ns, one.last_ns) for one in batch.seen]
+        await until_done(partial(places.due.mark, spans), "the list of minutes", audience.failed)
+        await _kept_apart(points, [message for message, _ in batch.good], places.quarantine)
+    return refused
 
 
 def tell(audience: Audience, batch: Batch, *, live: bool) -> None:
