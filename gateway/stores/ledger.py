@@ -60,7 +60,7 @@ class Ledger:
         self._entered = entered
 
     async def take_over(self, name: SensorName, runs: Mapping[int, Sequence[Run]], samples: int) -> None:
-        """Blocks that another store had and has dropped, by boot: `samples` in all, counted when the first is new."""
+        """Blocks that another store had and has dropped, by boot: `samples` in all, counted if one of them is new."""
         numbers = await self._numbers_of({name})
         async with self._records.transaction() as connection:
             starts = {Start(numbers[name], boot): each for boot, each in runs.items()}

@@ -10,7 +10,7 @@ from gateway.stores.sqlite_schema import SCHEMA
 _BLOCKS = "SELECT id, t1_ns, payload FROM blocks WHERE id > ? ORDER BY id LIMIT ?"
 _DAYS = "SELECT id, station, sensor, payload FROM minutes WHERE id > ? ORDER BY id LIMIT ?"
 _ENDS = "SELECT (SELECT ifnull(max(id), 0) FROM minutes), (SELECT ifnull(max(id), 0) FROM blocks)"
-_SENSORS = """SELECT id, station, sensor, first_ns, last_ns, samples, stored - samples FROM sensors
+_SENSORS = """SELECT id, station, sensor, first_ns, last_ns, stored - samples FROM sensors
     ORDER BY station, sensor"""
 _SINCE = """SELECT station, sensor, (SELECT ifnull(sum(samples), 0) FROM blocks
     WHERE sensor_id = sensors.id AND t0_ns >= ?) FROM sensors"""
@@ -35,14 +35,13 @@ class DayRow(NamedTuple):
 
 
 class SensorRow(NamedTuple):
-    """A sensor; `samples` are there, so many more were `dropped` since. Times are None where none is there."""
+    """A sensor; so many of its samples were `dropped`. Times are None where none is left."""
 
     number: int
     station: str
     sensor: str
     first_ns: int | None
     last_ns: int | None
-    samples: int
     dropped: int
 
     @property
