@@ -6,6 +6,7 @@ may run meanwhile. The embedded store's file is left as it is.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -97,21 +98,21 @@ async def move(settings: GatewaySettings, progress: Progress) -> Moved:
     path = settings.data_dir / SAMPLES_FILE
     if not await asyncio.to_thread(path.exists):
         raise MagwatchError(f"move: there is no {path}: is data_dir right?")
-    contents = await Contents.open(path)
-    records = await open_records(settings.data_dir / "gateway.db")
-    ledger = Ledger(await open_records(settings.data_dir / "gateway.db"))
-    store = InfluxStore(settings.store, ledger)
-    mover = _Mover(contents, store, ledger, Quarantine(records), settings.store, path.with_name(MARK_FILE), progress)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        contents = await Contents.open(path)
+        stack.push_async_callback(contents.close)
+        records = await open_records(settings.data_dir / "gateway.db")
+        stack.push_async_callback(records.close)
+        ledger = Ledger(records)
+        store = InfluxStore(settings.store, ledger)
+        stack.push_async_callback(store.close)
+        quarantine, mark_path = Quarantine(records), path.with_name(MARK_FILE)
+        mover = _Mover(contents, store, ledger, quarantine, settings.store, mark_path, progress)
         await mover.take_over()
         await mover.move_days()
         await mover.move_blocks()
         await mover.compare()
         await MinutesDue(records).mark(await mover.last_week())
-    finally:
-        await store.close()
-        await records.close()
-        await contents.close()
     return mover.moved
 
 

@@ -5,6 +5,7 @@ from gateway.settings import GatewaySettings, InfluxSettings
 from gateway.stores import Store
 from gateway.stores.ledger import Ledger
 from gateway.stores.sqlite import SqliteStore
+from stream.errors import MagwatchError
 
 SAMPLES_FILE = "samples.db"
 """The embedded store, in the data folder."""
@@ -15,5 +16,10 @@ async def open_store(settings: GatewaySettings) -> Store:
     if isinstance(settings.store, InfluxSettings):
         from gateway.stores.influx import InfluxStore  # noqa: PLC0415 - influxdb-client takes half a second to import
 
-        return InfluxStore(settings.store, Ledger(await open_records(settings.data_dir / "gateway.db")))
+        ledger = Ledger(await open_records(settings.data_dir / "gateway.db"))
+        try:
+            return InfluxStore(settings.store, ledger)
+        except MagwatchError:
+            await ledger.close()  # its thread would keep the process alive
+            raise
     return await SqliteStore.open(settings.data_dir / SAMPLES_FILE, synchronous=settings.store.synchronous)

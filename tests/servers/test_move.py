@@ -116,6 +116,17 @@ async def test_all_of_it_is_there_once_after_a_move_that_was_killed(influxd, tmp
         await one.close()
 
 
+@pytest.mark.parametrize("command", ["move", "gateway"])
+async def test_a_token_that_is_not_there_ends_the_command_and_says_so(
+    command: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    await (await SqliteStore.open(tmp_path / "samples.db")).close()
+    store = f'[store]\ntype = "influx"\ntoken_file = "{tmp_path}/none"\n[broker]\nurl = "mqtt://127.0.0.1:1"\n'
+    done = run(command, "--config", str(configured(tmp_path, f"{store}[listen]\nport = {free_port()}\n")), within_s=30)
+    assert done.returncode != 0
+    assert "none" in done.stderr
+
+
 async def test_what_is_too_old_for_the_influxdb_is_counted_and_what_cannot_be_read_is_told(
     influxd, tmp_path: Path
 ) -> None:
